@@ -1,0 +1,1 @@
+"""Put a person into a text-to-image diffusion model."""

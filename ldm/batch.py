@@ -1,0 +1,56 @@
+"""What travels between the floors.
+
+Shape letters, the same everywhere: B batch · P people · C, H, W pixels · h, w latent · L tokens · D token width ·
+E vectors per placeholder · K components · M names · F width of a face vector.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from torch import Tensor
+
+EmbeddingEdit = Callable[[Tensor, Tensor], Tensor]
+"""(input_ids (N, L), token vectors (N, L, D)) -> token vectors (N, L, D)."""
+
+
+class Batch(TypedDict, total=False):
+    """One training batch. A data set fills what it has; a method reads what it needs."""
+
+    image: Tensor  # (B, C, H, W) in [-1, 1]
+    latents: Tensor  # (B, c, h, w), already scaled: given instead of, or beside, ``image``
+    caption: list[str]  # B captions, placeholders as words
+    faces: Tensor  # (B, P, F) unit face vectors of the people, in the order of the placeholders
+    ids: Tensor  # (B, P) int64, index of each person in the run; -1 where a picture has fewer people
+    loss_weight: Tensor  # (B, 1, h, w) or (B, 1, H, W), mean about 1: where the loss looks
+    is_prior: Tensor  # (B,) bool, True for class pictures (DreamBooth)
+    index: Tensor  # (B,) int64, the sample's place in the epoch
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokenized prompts.
+
+    Attributes:
+        ids: (B, L) int64 token ids, with begin, end and padding.
+        slots: (B, L) int64, -1 for an ordinary token, otherwise person * E + n: here the n-th vector of that person
+            replaces the token's own vector.
+    """
+
+    ids: Tensor
+    slots: Tensor
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the UNet is told about the text.
+
+    Attributes:
+        context: (B, L, D) hidden states for the cross-attention.
+        pooled: (B, D) pooled text vector, where a model wants one.
+        added: further named conditions of models that have them (``added_cond_kwargs`` in diffusers).
+    """
+
+    context: Tensor
+    pooled: Tensor | None = None
+    added: dict[str, Tensor] | None = None

@@ -1,0 +1,1 @@
+"""Pictures, captions and people as batches."""

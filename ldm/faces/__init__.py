@@ -1,0 +1,1 @@
+"""Find, crop and describe faces."""

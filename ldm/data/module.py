@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ldm.data.sampling import ResumableBatchSampler, SampleKey
+from ldm.data.sampling import ResumableBatchSampler
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
 
@@ -178,6 +178,3 @@ class DataModuleFromConfig(pl.LightningDataModule):
         loader = ResumableLoader(dataset, sampler, self.num_workers, getattr(dataset, "collate", collate))
         self._loaders.append(loader)
         return loader
-
-
-__all__ = ["DataModuleFromConfig", "ResumableBatchSampler", "ResumableLoader", "SampleKey", "collate"]

@@ -18,9 +18,9 @@ class Dots:
         return self.length
 
     def __getitem__(self, key: SampleKey | int) -> dict[str, Any]:
-        index, draw = as_key(key)
-        noise = torch.randn(self.size, generator=generator(self.seed, "augment", draw, index))
-        return {"image": noise, "caption": f"dot {index}", "index": index}
+        key = as_key(key)
+        noise = torch.randn(self.size, generator=generator(self.seed, "augment", key.draw, key.index))
+        return {"image": noise, "caption": f"dot {key.index}", "index": key.index}
 
 
 class Pairs(Dots):

@@ -6,7 +6,13 @@ from PIL import Image
 from skimage.transform import SimilarityTransform
 
 FFHQ_512 = np.array(
-    [[192.98138, 239.94708], [318.90277, 240.1936], [256.63416, 314.01935], [201.26117, 371.41043], [313.08905, 371.15118]],
+    [
+        [192.98138, 239.94708],
+        [318.90277, 240.1936],
+        [256.63416, 314.01935],
+        [201.26117, 371.41043],
+        [313.08905, 371.15118],
+    ],
     np.float64,
 )
 """(5, 2) mean landmarks of a 512-px FFHQ crop."""
@@ -52,9 +58,7 @@ def ffhq_quad(points: Points) -> NDArray[np.float64]:
 def ffhq_crop(image: Image.Image, points: Points, size: int = 512) -> Image.Image:
     """The FFHQ crop, ``size`` x ``size``, resampled once from full resolution; borders repeat the edge mirrored."""
     top_left, bottom_left, _, top_right = ffhq_quad(points)
-    matrix = similarity(
-        np.stack([top_left, bottom_left, top_right]), np.array([[0.0, 0.0], [0.0, size], [size, 0.0]])
-    )
+    matrix = similarity(np.stack([top_left, bottom_left, top_right]), np.array([[0.0, 0.0], [0.0, size], [size, 0.0]]))
     return _warp(image, matrix, size, reflect=True)
 
 
@@ -78,9 +82,7 @@ def _warp(image: Image.Image, matrix: NDArray[np.float64], size: int, reflect: b
     )
 
 
-def _pad_reflect(
-    image: Image.Image, matrix: NDArray[np.float64], size: int
-) -> tuple[Image.Image, NDArray[np.float64]]:
+def _pad_reflect(image: Image.Image, matrix: NDArray[np.float64], size: int) -> tuple[Image.Image, NDArray[np.float64]]:
     """Mirror the picture beyond its border as far as the crop reaches; the matrix follows."""
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], np.float64)
     reached = (np.linalg.inv(matrix) @ corners.T).T[:, :2]

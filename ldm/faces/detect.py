@@ -56,7 +56,9 @@ class YuNet:
     def __init__(self, model: Path, score_threshold: float = 0.6, max_side_px: int = 640) -> None:
         import cv2
 
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a remark about its new engine
         self._net = cv2.FaceDetectorYN.create(str(model), "", (320, 320), score_threshold, 0.3, 5000)
+        cv2.utils.logging.setLogLevel(level)
         self._resize = cv2.resize
         self._area = cv2.INTER_AREA
         self.max_side_px = max_side_px

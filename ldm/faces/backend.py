@@ -1,0 +1,80 @@
+"""One small interface to faces: find them, crop them, describe them. Two backends behind it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ldm.faces.align import arcface_crop
+from ldm.faces.detect import Face, FaceDetector, YuNet
+from ldm.faces.encode import FaceEncoder, arcface, sface
+from ldm.faces.insightface_pack import PackError, Scrfd, find_pack, is_installed
+from ldm.faces.model_files import YUNET, packaged
+
+BUILT_IN = "yunet-sface"
+PREFERRED_PACKS = ("antelopev2", "buffalo_l")
+"""Looked for by ``auto``, best first: antelopev2's glintr100 is of the family that celeb basis used."""
+
+
+@dataclass(frozen=True)
+class FaceBackend:
+    """A detector and an encoder that work together.
+
+    Attributes:
+        name: "yunet-sface" or the insightface pack's name.
+        detector: finds faces, largest first.
+        encoder: turns 112-px ArcFace crops into unit vectors.
+    """
+
+    name: str
+    detector: FaceDetector
+    encoder: FaceEncoder
+
+    def faces(self, image: Image.Image) -> list[Face]:
+        """All faces in ``image`` (RGB), largest first."""
+        return self.detector(np.asarray(image))
+
+    def largest(self, image: Image.Image) -> Face | None:
+        """The largest face in ``image`` (RGB), or None."""
+        return next(iter(self.faces(image)), None)
+
+    def describe(self, image: Image.Image, face: Face) -> NDArray[np.float32]:
+        """Unit vector (F,) of ``face``, found in ``image`` (RGB)."""
+        return np.asarray(self.encoder([np.asarray(arcface_crop(image, face.points))])[0], np.float32)
+
+
+def load_backend(name: str = "auto", root: Path | None = None, threads: int = 1) -> FaceBackend:
+    """The face backend called ``name``.
+
+    Args:
+        name: "yunet-sface" (built in); the name of an insightface pack under ``root``, or a folder with its ONNX files;
+            or "auto": the first of antelopev2 and buffalo_l that lies there complete, if insightface is installed, else
+            "yunet-sface".
+        root: where packs are, as ``<root>/models/<pack>/``; weights/insightface when not given.
+        threads: how many the networks may use.
+
+    Raises:
+        PackError: the pack or the insightface extra is missing; says what to put where.
+        ModelFileError: a built-in network's file is missing or altered.
+    """
+    if name == "auto":
+        name = _first_complete_pack(root) or BUILT_IN
+    if name == BUILT_IN:
+        return FaceBackend(name, YuNet(packaged(YUNET)), sface(threads))
+    pack = find_pack(name, root)
+    return FaceBackend(pack.name, Scrfd(pack.detector), arcface(pack.encoder, threads=threads))
+
+
+def _first_complete_pack(root: Path | None) -> str | None:
+    """The first of ``PREFERRED_PACKS`` that can be used here, or None."""
+    if not is_installed():
+        return None
+    for name in PREFERRED_PACKS:
+        try:
+            find_pack(name, root)
+        except PackError:
+            continue
+        return name
+    return None

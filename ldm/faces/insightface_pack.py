@@ -1,0 +1,112 @@
+"""SCRFD and ArcFace from an insightface pack that lies on this machine; nothing is ever downloaded."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ldm.faces.detect import Face, Picture
+
+DEFAULT_ROOT = Path("weights/insightface")
+"""As insightface lays it out: ``<root>/models/<pack>/*.onnx``."""
+
+
+class PackError(RuntimeError):
+    """An insightface pack is missing, incomplete, or its extra is not installed."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The two files of a pack that are used.
+
+    Attributes:
+        name: the pack's folder name.
+        detector: SCRFD with five points.
+        encoder: ArcFace or a relative, 112 x 112 in.
+    """
+
+    name: str
+    detector: Path
+    encoder: Path
+
+
+def is_installed() -> bool:
+    """Whether the insightface extra is there (it is not imported)."""
+    return importlib.util.find_spec("insightface") is not None
+
+
+def pack_folder(name: str, root: Path | None = None) -> Path:
+    """The folder of pack ``name``: ``name`` itself when it is a folder, else ``<root>/models/<name>``."""
+    return Path(name) if Path(name).is_dir() else (root or DEFAULT_ROOT) / "models" / name
+
+
+def find_pack(name: str, root: Path | None = None) -> Pack:
+    """The pack's detector and encoder, told apart by the shapes of their inputs and outputs.
+
+    Raises:
+        PackError: no such folder, or one of the two is not in it.
+    """
+    folder = pack_folder(name, root)
+    files = sorted(folder.glob("*.onnx")) if folder.is_dir() else []
+    if not files:
+        raise PackError(
+            f"no insightface pack {name!r}: no .onnx files in {folder}. Download the pack (for example buffalo_l.zip "
+            "or antelopev2.zip from https://github.com/deepinsight/insightface/releases/tag/v0.7; research only) and "
+            f"unpack it so that {folder} holds the detector (det_10g.onnx or scrfd_*.onnx) and the recognition network "
+            "(w600k_r50.onnx or glintr100.onnx); or take --backend yunet-sface, which needs no files"
+        )
+    kinds = {_kind(file): file for file in reversed(files)}
+    for kind, example in (("detector", "det_10g.onnx"), ("encoder", "w600k_r50.onnx or glintr100.onnx")):
+        if kind not in kinds:
+            found = ", ".join(file.name for file in files)
+            raise PackError(f"pack {folder} has no {kind} (such as {example}); it holds {found}")
+    return Pack(folder.name, kinds["detector"], kinds["encoder"])
+
+
+def _kind(file: Path) -> str:
+    """What the network is for: "detector", "encoder" or "other" (landmarks, age and gender).
+
+    SCRFD with points has nine or fifteen outputs (score, box, points at each stride); a recognition network takes
+    112 x 112 and gives one vector.
+    """
+    import onnx
+
+    graph = onnx.load(str(file)).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    if len(graph.output) in {9, 15}:
+        return "detector"
+    shape = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim] if inputs else []
+    return "encoder" if len(graph.output) == 1 and shape[2:] == [112, 112] else "other"
+
+
+class Scrfd:
+    """SCRFD (Guo et al. 2021) by insightface.
+
+    Args:
+        model: its ONNX file.
+        score_threshold: faces below are not reported.
+        side_px: pictures are shrunk or enlarged into a square of this side for the search.
+
+    Raises:
+        PackError: the insightface extra is not installed.
+    """
+
+    def __init__(self, model: Path, score_threshold: float = 0.5, side_px: int = 640) -> None:
+        if not is_installed():
+            raise PackError("insightface packs need the insightface extra: pip install 'celebbasis-ldm[insightface]'")
+        from insightface.model_zoo.scrfd import SCRFD
+
+        self.name = f"scrfd-{model.stem}"
+        self._net = SCRFD(model_file=str(model))
+        self._net.prepare(-1, input_size=(side_px, side_px), det_thresh=score_threshold)
+
+    def __call__(self, image: Picture) -> list[Face]:
+        """Faces in ``image``, largest first."""
+        boxes, points = self._net.detect(np.ascontiguousarray(image[:, :, ::-1]))
+        faces = [
+            Face(box[:4].astype(np.float32), five.astype(np.float32), float(box[4]))
+            for box, five in zip(boxes, points, strict=True)
+        ]
+        return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))

@@ -1,0 +1,102 @@
+"""Read a photo, whatever it is, as upright RGB of 8 bits."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".jfif",
+        ".ppm",
+        ".pgm",
+        ".avif",
+        ".jp2",
+        ".tga",
+    }
+)
+"""Endings taken for pictures when a folder is listed; a file named by itself may have any."""
+
+
+class PhotoError(ValueError):
+    """A file that cannot be read as a photo; the message says why."""
+
+
+def list_photos(folder: Path) -> list[Path]:
+    """Pictures in ``folder`` and its sub-folders, sorted by path; hidden files are left out.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        NotADirectoryError: it is a file.
+        PhotoError: it holds no pictures.
+    """
+    if not folder.exists():
+        raise FileNotFoundError(f"folder not found: {folder}")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file: give the folder that holds the photos")
+    photos = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not photos:
+        raise PhotoError(f"no photos in {folder}: pictures end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    return photos
+
+
+def read_photo(path: Path) -> Image.Image:
+    """The photo at ``path`` as it is meant to be seen: turned by its EXIF tag, first frame, RGB of 8 bits.
+
+    Transparency is laid on white; grey, palette, CMYK, 16-bit and float pictures are converted.
+
+    Raises:
+        PhotoError: missing, empty, truncated, or not a picture.
+    """
+    if not path.is_file():
+        raise PhotoError(f"photo not found: {path}" if not path.is_dir() else f"{path} is a folder, not a photo")
+    if path.stat().st_size == 0:
+        raise PhotoError(f"{path} is empty (0 bytes): was the copy or download cut off?")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks about odd EXIF and big files
+            with Image.open(path) as opened:
+                opened.load()
+                return to_rgb(ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"{path} is not a picture that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{path} is too large: {error}") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise PhotoError(f"{path} is damaged or cut off: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """``image`` in mode RGB: transparency on white, more than 8 bits scaled down, not clipped."""
+    if image.mode in {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}:
+        image = _eight_bits(image)
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits or float as 8-bit grey; the scale is that of the smallest usual range that holds it."""
+    values = np.nan_to_num(np.asarray(image, np.float64))
+    top = values.max(initial=0.0)
+    white = next((limit for limit in (1.0 if image.mode == "F" else 255.0, 255.0, 65535.0) if top <= limit), top)
+    if image.mode.startswith("I;16"):
+        white = 65535.0
+    return Image.fromarray(np.clip(values / white * 255 + 0.5, 0, 255).astype(np.uint8))

@@ -35,6 +35,8 @@ def parameters_of(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]
 def instantiate_from_config(config: Mapping[str, Any], **injected: Any) -> Any:
     """Build the object that a config node describes.
 
+    Values come in the types the constructor names: a text as a Path, a list as a tuple, OmegaConf as plain Python.
+
     Args:
         config: ``target`` and, unless it takes none, ``params``.
         injected: what the owner knows and YAML cannot write (a tokenizer, a basis). Handed on where the constructor
@@ -45,7 +47,9 @@ def instantiate_from_config(config: Mapping[str, Any], **injected: Any) -> Any:
     """
     if "target" not in config:
         raise KeyError(f"a config node needs the key 'target' to become an object; it has {sorted(config)}")
+    from ldm.config.schema import typed  # late: ldm.config finds its targets by this module
+
     target = get_obj_from_str(config["target"])
     accepted = parameters_of(target)
     passed_on = {name: value for name, value in injected.items() if name in accepted}
-    return target(**{**dict(config.get("params") or {}), **passed_on})
+    return target(**{**typed(target, config.get("params") or {}), **passed_on})

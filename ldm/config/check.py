@@ -1,0 +1,154 @@
+"""The whole tree against the signatures of what it names. Targets are imported; nothing is built."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ldm.config.read import UNRESOLVED, Tree
+from ldm.config.schema import Parameter, Signature, complaint, did_you_mean, shown, signature_of
+from ldm.util import get_obj_from_str
+
+TOP = ("model", "data", "lightning")
+NODE = ("target", "params")
+MANY = 20  # parameters; a longer list is left out where a near name was found
+BASE_LEARNING_RATE = Parameter("base_learning_rate", Annotated[float, Field(gt=0)], False, None)
+
+# What `lightning` may hold, and what its parts are where they name no target of their own.
+LIGHTNING = ("trainer", "modelcheckpoint", "callbacks", "logger", "strategy")
+TRAINER = "pytorch_lightning.Trainer"
+CHECKPOINT = "pytorch_lightning.callbacks.ModelCheckpoint"
+
+
+def check(tree: Tree) -> list[str]:
+    """Every problem of a merged, resolved config, each a line that begins with its path."""
+    problems = [
+        f"{key}: no such key at the top{did_you_mean(key, TOP)}; there are {', '.join(TOP)}"
+        for key in tree
+        if key not in TOP
+    ]
+    for key in ("model", "data"):
+        if key in tree:
+            problems += _node(tree[key], key)
+    return problems + _lightning(tree.get("lightning"))
+
+
+def _node(node: Any, path: str, default_target: str | None = None) -> list[str]:
+    """Problems of one ``{target, params}``."""
+    if node is UNRESOLVED:
+        return []
+    if not isinstance(node, Mapping):
+        return [f"{path}: {shown(node)} given, a mapping with 'target' and 'params' wanted"]
+    extra = (BASE_LEARNING_RATE.name,) if path == "model" else ()
+    problems = [
+        f"{path}.{key}: a node has the keys {', '.join(NODE + extra)}{did_you_mean(key, NODE + extra)}"
+        for key in node
+        if key not in NODE + extra
+    ]
+    for key in extra:
+        if key in node and (wrong := complaint(BASE_LEARNING_RATE, node[key])):
+            problems.append(f"{path}.{key}: {wrong}")
+    target, params = node.get("target", default_target), node.get("params")
+    if target is UNRESOLVED or params is UNRESOLVED:
+        return problems
+    if not isinstance(target, str):
+        given = "missing" if target is None else f"{shown(target)} given"
+        return [*problems, f"{path}.target: {given}, the dotted path of a class wanted: package.module.Name"]
+    if params is not None and not isinstance(params, Mapping):
+        return [*problems, f"{path}.params: {shown(params)} given, the arguments of {target} wanted"]
+    try:
+        called = get_obj_from_str(target)
+    except ImportError as error:
+        return [
+            *problems,
+            f"{path}.target: {str(error).removeprefix('target ')}{_near_target(target)}",
+            *_inner(params or {}, f"{path}.params"),
+        ]
+    if not callable(called):
+        return [*problems, f"{path}.target: {target} is a {type(called).__name__}, not a class or a function"]
+    return problems + arguments(called, params or {}, f"{path}.params")
+
+
+def arguments(called: Callable[..., Any], params: Mapping[str, Any], path: str) -> list[str]:
+    """Problems of the arguments ``params`` for ``called``: names, types, ranges, choices, and all nodes inside."""
+    signature = signature_of(called)
+    problems = []
+    for name, value in params.items():
+        parameter = signature.parameters.get(name)
+        if parameter is None:
+            problems += [f"{path}.{name}: {_unknown(signature, name, params)}"] if signature.closed else []
+        elif not parameter.writable:
+            problems.append(
+                f"{path}.{name}: {signature.name} is handed this by its owner; it cannot be written in YAML"
+            )
+        elif wrong := complaint(parameter, value):
+            problems.append(f"{path}.{name}: {wrong}")
+    problems += [
+        f"{path}.{name}: missing; {signature.name} needs it"
+        for name, parameter in signature.parameters.items()
+        if parameter.required and name not in params
+    ]
+    return problems + _inner(params, path)
+
+
+def _unknown(signature: Signature, name: str, params: Mapping[str, Any]) -> str:
+    near = did_you_mean(name, [one for one in signature.writable if one not in params])
+    takes = f"; it takes {', '.join(signature.writable) or 'nothing'}"
+    long = near and len(signature.writable) > MANY
+    return f"{signature.name} has no such parameter{near}{'' if long else takes}"
+
+
+def _inner(params: Mapping[str, Any], path: str) -> list[str]:
+    return [problem for place, node in _inner_nodes(params, path) for problem in _node(node, place)]
+
+
+def _inner_nodes(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The nodes inside a value, the nearest only: a node looks into its own ``params``."""
+    items: list[tuple[str, Any, bool]] = []
+    if isinstance(value, Mapping):
+        items = [(f"{path}.{key}", inner, str(key).endswith("_config")) for key, inner in value.items()]
+    elif isinstance(value, list):
+        items = [(f"{path}[{index}]", inner, False) for index, inner in enumerate(value)]
+    for place, inner, named_so in items:
+        looks_so = isinstance(inner, Mapping) and ("target" in inner or "params" in inner or named_so)
+        if looks_so:
+            yield place, inner
+        else:
+            yield from _inner_nodes(inner, place)
+
+
+def _lightning(section: Any) -> list[str]:
+    if section is None or section is UNRESOLVED:
+        return []
+    if not isinstance(section, Mapping):
+        return [f"lightning: {shown(section)} given, a mapping wanted: {', '.join(LIGHTNING)}"]
+    problems = [
+        f"lightning.{key}: no such key{did_you_mean(key, LIGHTNING)}; there are {', '.join(LIGHTNING)}"
+        for key in section
+        if key not in LIGHTNING
+    ]
+    if isinstance(trainer := section.get("trainer"), Mapping):
+        problems += arguments(get_obj_from_str(TRAINER), trainer, "lightning.trainer")
+    if isinstance(checkpoint := section.get("modelcheckpoint"), Mapping):
+        problems += _node(checkpoint, "lightning.modelcheckpoint", CHECKPOINT)
+    for name, callback in (section.get("callbacks") or {}).items():
+        problems += _node(callback, f"lightning.callbacks.{name}")
+    return problems
+
+
+def _near_target(target: str) -> str:
+    """The nearest name to a dotted path that leads nowhere, looked up in the last part that exists."""
+    parts = target.split(".")
+    for depth in range(len(parts) - 1, 0, -1):
+        parent = ".".join(parts[:depth])
+        try:
+            module = importlib.import_module(parent)
+        except ImportError:
+            continue
+        names = [name for name in dir(module) if not name.startswith("_")]
+        names += [found.name for found in pkgutil.iter_modules(getattr(module, "__path__", []))]
+        near = did_you_mean(parts[depth], names)
+        return near.replace("'", f"'{parent}.", 1) if near else ""
+    return ""

@@ -1,0 +1,1 @@
+"""Studies: scripts that measure, print what they found and write it down."""

@@ -63,7 +63,8 @@ def requirements() -> list[str]:
     if (file := ROOT / "pyproject.toml").is_file():
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
         extras = project.get("optional-dependencies", {})
-        return project["dependencies"] + [f"{line}; extra == '{name}'" for name in extras for line in extras[name]]
+        needed: list[str] = project["dependencies"]
+        return needed + [f"{line}; extra == '{name}'" for name in extras for line in extras[name]]
     return metadata.requires("celebbasis-ldm") or []
 
 

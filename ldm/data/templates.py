@@ -66,7 +66,7 @@ TEMPLATES: tuple[str, ...] = (
     "a rendition of a {}",
     "a depiction of a {}",
 )
-"""57 templates for one person, as many distinct ones as the published code has (spec/celeb_basis.md §11.19)."""
+"""57 templates for one person, as many distinct ones as the published list has."""
 
 DUAL_TEMPLATES: tuple[str, ...] = (
     "a photo of {} and {}",

@@ -1,0 +1,67 @@
+"""Who is trained on and who is kept out, decided by a hash of the name so that nobody chooses."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+HELD_OUT_PEOPLE = 100
+HELD_OUT_PICTURES = (4, 19)
+WELL_KNOWN_PICTURES = 20
+
+
+def stable_order(words: Iterable[str]) -> list[str]:
+    """The words, distinct, in the order of their SHA-256: the same on every machine, correlated with nothing."""
+    return sorted(set(words), key=lambda word: hashlib.sha256(word.encode()).hexdigest())
+
+
+def held_out_people(people: Sequence[str], count: int = HELD_OUT_PEOPLE) -> list[str]:
+    """The ``count`` people kept out of all training, sorted by name.
+
+    Args:
+        people: one entry a picture: the person's name.
+        count: how many are kept out, among those with 4 to 19 pictures.
+
+    Raises:
+        ValueError: fewer people than ``count`` have that many pictures.
+    """
+    low, high = HELD_OUT_PICTURES
+    candidates = stable_order(name for name, n in Counter(people).items() if low <= n <= high)
+    if len(candidates) < count:
+        raise ValueError(f"only {len(candidates)} people have {low} to {high} pictures; {count} should be kept out")
+    return sorted(candidates[:count])
+
+
+def lfw_splits(people: Sequence[str], files: Sequence[str]) -> list[str]:
+    """A split for every picture: ``train``, ``held_out`` (unseen people) or ``val`` (unseen pictures of known people).
+
+    A third of the pictures of everybody with 20 or more goes to ``val``: with them the question "does the model know
+    this name" is asked on pictures that it has not seen.
+    """
+    held = set(held_out_people(people))
+    counts = Counter(people)
+    val: set[str] = set()
+    for person, n in counts.items():
+        if n >= WELL_KNOWN_PICTURES:
+            own = [file for file, owner in zip(files, people, strict=True) if owner == person]
+            val.update(stable_order(own)[: len(own) // 3])
+    return [
+        "held_out" if person in held else "val" if file in val else "train"
+        for person, file in zip(people, files, strict=True)
+    ]
+
+
+def celeba_splits(identities: Sequence[str], partitions: Sequence[int], num_val: int = 20) -> list[str]:
+    """A split for every picture, by person: the official partition, with ``num_val`` people cut from train as val.
+
+    Raises:
+        ValueError: a person stands in two official partitions; the first such person is named.
+    """
+    names = {0: "train", 1: "val", 2: "test"}
+    split_of: dict[str, str] = {}
+    for identity, partition in zip(identities, partitions, strict=True):
+        if split_of.setdefault(identity, names[partition]) != names[partition]:
+            raise ValueError(f"person {identity} stands in two partitions: {split_of[identity]} and {names[partition]}")
+    if "val" not in split_of.values():
+        train = [identity for identity, split in split_of.items() if split == "train"]
+        split_of.update(dict.fromkeys(stable_order(train)[:num_val], "val"))
+    return [split_of[identity] for identity in identities]

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,9 +17,11 @@ MANY = 20  # parameters; a longer list is left out where a near name was found
 BASE_LEARNING_RATE = Parameter("base_learning_rate", Annotated[float, Field(gt=0)], False, None)
 
 # What `lightning` may hold, and what its parts are where they name no target of their own.
-LIGHTNING = ("trainer", "modelcheckpoint", "callbacks", "logger", "strategy")
+LIGHTNING = ("trainer", "modelcheckpoint", "callbacks", "logger", "wandb", "strategy")
 TRAINER = "pytorch_lightning.Trainer"
-CHECKPOINT = "pytorch_lightning.callbacks.ModelCheckpoint"
+CHECKPOINT = "ldm.runs.checkpoint.CheckpointEvery"
+WANDB = "ldm.runs.weights_and_biases.Wandb"
+LOGGER = Parameter("logger", Literal["tensorboard", "wandb"], False, "tensorboard")
 
 
 def check(tree: Tree) -> list[str]:
@@ -130,9 +132,16 @@ def _lightning(section: Any) -> list[str]:
         if key not in LIGHTNING
     ]
     if isinstance(trainer := section.get("trainer"), Mapping):
-        problems += arguments(get_obj_from_str(TRAINER), trainer, "lightning.trainer")
+        lightnings = {key: value for key, value in trainer.items() if (key, value) != ("precision", "auto")}
+        problems += arguments(get_obj_from_str(TRAINER), lightnings, "lightning.trainer")
     if isinstance(checkpoint := section.get("modelcheckpoint"), Mapping):
         problems += _node(checkpoint, "lightning.modelcheckpoint", CHECKPOINT)
+    if "strategy" in section:
+        problems += _node(section["strategy"], "lightning.strategy")
+    if "logger" in section and (wrong := complaint(LOGGER, section["logger"])):
+        problems.append(f"lightning.logger: {wrong}")
+    if isinstance(wandb := section.get("wandb"), Mapping):
+        problems += arguments(get_obj_from_str(WANDB), wandb, "lightning.wandb")
     for name, callback in (section.get("callbacks") or {}).items():
         problems += _node(callback, f"lightning.callbacks.{name}")
     return problems

@@ -13,6 +13,7 @@ from ldm.config.schema import did_you_mean
 
 Tree = dict[str, Any]
 DEEPEST = 40  # levels; a config that is deeper refers to itself
+RING = "the interpolations go round in a ring"
 
 
 class Unresolved:
@@ -139,11 +140,13 @@ def resolve(tree: Tree) -> tuple[Tree, list[str]]:
 
 
 def _resolve(node: Any, path: str, problems: list[str], known: list[str]) -> Any:
-    if path.count(".") > DEEPEST:
-        problems.append(f"{path[:80]}...: the interpolations go round in a ring")
-        return UNRESOLVED
     if not isinstance(node, DictConfig | ListConfig):
         return node
+    if any(problem.endswith(RING) for problem in problems):  # a ring with branches would take for ever
+        return UNRESOLVED
+    if path.count(".") + path.count("[") > DEEPEST:
+        problems.append(f"{path[:60]}...: {RING}")
+        return UNRESOLVED
     keys = list(node) if isinstance(node, DictConfig) else list(range(len(node)))
     values = {}
     for key in keys:

@@ -1,9 +1,14 @@
-"""Crop a face: the FFHQ way for pictures, the ArcFace way for face networks."""
+"""Crop a face: the FFHQ way for pictures, the ArcFace way for face networks.
+
+Coordinates are those of OpenCV and of the published templates: whole numbers are the middles of pixels.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.transform import SimilarityTransform
+
+from ldm.faces.warp import warp
 
 FFHQ_512 = np.array(
     [
@@ -26,28 +31,48 @@ Points = NDArray[np.float32] | NDArray[np.float64]
 
 
 def similarity(source: Points, target: Points) -> NDArray[np.float64]:
-    """(2, 3) matrix of the least-squares similarity that takes points ``source`` (N, 2) to ``target`` (N, 2)."""
+    """(2, 3) matrix of the least-squares similarity that takes points ``source`` (N, 2) to ``target`` (N, 2).
+
+    Source: Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns".
+
+    Raises:
+        ValueError: the points lie on one spot.
+    """
     transform = SimilarityTransform.from_estimate(np.asarray(source, np.float64), np.asarray(target, np.float64))
     if not transform:
         raise ValueError(f"no similarity transform fits these points: {np.asarray(source).round(1).tolist()}")
     return np.asarray(transform.params[:2], np.float64)
 
 
+def apply(matrix: NDArray[np.float64], points: Points) -> NDArray[np.float64]:
+    """Points (N, 2) moved by ``matrix`` (2, 3)."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def arcface_matrix(points: Points, size: int = 112) -> NDArray[np.float64]:
+    """(2, 3) matrix from the picture to its five-point ArcFace crop."""
+    return similarity(points, (ARCFACE_112 + 0.5) * (size / 112) - 0.5)
+
+
 def arcface_crop(image: Image.Image, points: Points, size: int = 112) -> Image.Image:
     """The five-point ArcFace crop, ``size`` x ``size``; outside of the picture is black."""
-    matrix = similarity(points, ARCFACE_112 * (size / 112))
-    return _warp(image, matrix, size)
+    return warp(image, arcface_matrix(points, size), size, border="black")
 
 
 def ffhq_quad(points: Points) -> NDArray[np.float64]:
     """(4, 2) corners of the FFHQ crop: top left, bottom left, bottom right, top right.
 
     Source: Karras et al. 2019, "A Style-Based Generator Architecture", the FFHQ data set's orientation and size rule.
+
+    Raises:
+        ValueError: the points lie on one spot.
     """
     left_eye, right_eye, _, left_mouth, right_mouth = np.asarray(points, np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
     eye_to_eye, eye_to_mouth = right_eye - left_eye, mouth - eyes
     x = eye_to_eye - np.array([-eye_to_mouth[1], eye_to_mouth[0]])
+    if np.hypot(*x) < 1e-6:
+        raise ValueError(f"eyes and mouth give no direction: {np.asarray(points).round(1).tolist()}")
     x /= np.hypot(*x)
     x *= max(np.hypot(*eye_to_eye) * 2.0, np.hypot(*eye_to_mouth) * 1.8)
     y = np.array([-x[1], x[0]])
@@ -55,44 +80,12 @@ def ffhq_quad(points: Points) -> NDArray[np.float64]:
     return np.stack([center - x - y, center - x + y, center + x + y, center + x - y])
 
 
+def ffhq_matrix(points: Points, size: int = 512) -> NDArray[np.float64]:
+    """(2, 3) matrix from the picture to its FFHQ crop."""
+    corners = np.array([[0.0, 0.0], [0.0, size], [size, size], [size, 0.0]]) - 0.5
+    return similarity(ffhq_quad(points), corners)
+
+
 def ffhq_crop(image: Image.Image, points: Points, size: int = 512) -> Image.Image:
-    """The FFHQ crop, ``size`` x ``size``, resampled once from full resolution; borders repeat the edge mirrored."""
-    top_left, bottom_left, _, top_right = ffhq_quad(points)
-    matrix = similarity(np.stack([top_left, bottom_left, top_right]), np.array([[0.0, 0.0], [0.0, size], [size, 0.0]]))
-    return _warp(image, matrix, size, reflect=True)
-
-
-def _warp(image: Image.Image, matrix: NDArray[np.float64], size: int, reflect: bool = False) -> Image.Image:
-    """Draw ``image`` through the forward ``matrix`` (2, 3) on a ``size`` x ``size`` canvas.
-
-    A strong reduction is done in two steps, a box-filtered shrink first: bicubic alone would alias.
-    """
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    factor = max(1, int(1 / scale))
-    if factor > 1:
-        width, height = image.size
-        image = image.reduce(factor)
-        matrix = matrix @ np.diag([width / image.size[0], height / image.size[1], 1.0])
-    full = np.vstack([matrix, [0.0, 0.0, 1.0]])
-    if reflect:
-        image, full = _pad_reflect(image, full, size)
-    inverse = np.linalg.inv(full)
-    return image.transform(
-        (size, size), Image.Transform.AFFINE, tuple(inverse[:2].ravel()), resample=Image.Resampling.BICUBIC
-    )
-
-
-def _pad_reflect(image: Image.Image, matrix: NDArray[np.float64], size: int) -> tuple[Image.Image, NDArray[np.float64]]:
-    """Mirror the picture beyond its border as far as the crop reaches; the matrix follows."""
-    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], np.float64)
-    reached = (np.linalg.inv(matrix) @ corners.T).T[:, :2]
-    width, height = image.size
-    before = np.ceil(np.maximum(0, -reached.min(0)) + 3).astype(int)
-    after = np.ceil(np.maximum(0, reached.max(0) - (width, height)) + 3).astype(int)
-    if (before <= 3).all() and (after <= 3).all():
-        before, after = np.array([3, 3]), np.array([3, 3])
-    padding = ((before[1], after[1]), (before[0], after[0]), (0, 0))
-    padded = np.pad(np.asarray(image), padding, mode="symmetric")
-    shift = np.eye(3)
-    shift[:2, 2] = -before
-    return Image.fromarray(padded), matrix @ shift
+    """The FFHQ crop, ``size`` x ``size``, from full resolution; beyond the border mirrored and softened."""
+    return warp(image, ffhq_matrix(points, size), size, border="mirror")

@@ -6,9 +6,19 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from ldm.faces.warp import warp
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) RGB, 0 to 255."""
+
+
+BEST_PX = 128
+"""YuNet places its points best on faces of about this size."""
+
+LEVEL = np.deg2rad(4)
+"""Faces tilted less are taken as upright, radians."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,19 @@ class Face:
         """The shorter side of the box in pixels."""
         return float(min(self.box[2] - self.box[0], self.box[3] - self.box[1]))
 
+    @property
+    def center(self) -> NDArray[np.float32]:
+        """(2,) the middle of the box."""
+        return np.asarray((self.box[:2] + self.box[2:]) / 2, np.float32)
+
+    @property
+    def roll(self) -> float:
+        """By how much the head is tilted in the picture, radians; positive is clockwise."""
+        left_eye, right_eye, _, left_mouth, right_mouth = self.points.astype(np.float64)
+        down = (left_mouth + right_mouth - left_eye - right_eye) / 2
+        across = right_eye - left_eye + np.array([down[1], -down[0]])
+        return float(np.arctan2(across[1], across[0]))
+
 
 class FaceDetector(Protocol):
     """Finds faces. Backends differ in the network only."""
@@ -45,41 +68,105 @@ class FaceDetector(Protocol):
 class YuNet:
     """YuNet by OpenCV (Wu et al. 2023), a 100 KB network.
 
+    It finds faces of about 12 to 600 px and places their points best near 128 px, so a picture is searched at the sizes
+    in ``sides_px``, and faces found far from that size are looked at again, cut out and scaled to it. Measured on faces
+    of 62 to 1,000 px in pictures of 12 megapixels: all found, points within 2 % of the face's size (one search at 640:
+    a third of the 62-px faces, 7 %).
+
     Args:
         model: its ONNX file.
         score_threshold: faces below are not reported.
-        max_side_px: larger pictures are shrunk for the search only; points are given in the original's pixels.
+        sides_px: the longer side of the picture in the searches for large and for small faces; a picture between the
+            two is searched at its own size.
+        enlarge_to_px: pictures smaller than this are enlarged to it.
     """
 
     name = "yunet"
 
-    def __init__(self, model: Path, score_threshold: float = 0.6, max_side_px: int = 640) -> None:
+    def __init__(
+        self,
+        model: Path,
+        score_threshold: float = 0.6,
+        sides_px: tuple[int, int] = (640, 1280),
+        enlarge_to_px: int = 256,
+    ) -> None:
         import cv2
 
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a remark about its new engine
         self._net = cv2.FaceDetectorYN.create(str(model), "", (320, 320), score_threshold, 0.3, 5000)
         cv2.utils.logging.setLogLevel(level)
-        self._resize = cv2.resize
-        self._area = cv2.INTER_AREA
-        self.max_side_px = max_side_px
+        self.sides_px = sides_px
+        self.enlarge_to_px = enlarge_to_px
 
     def __call__(self, image: Picture) -> list[Face]:
         """Faces in ``image``, largest first."""
+        longer = max(image.shape[:2])
+        first, last = self.sides_px
+        finest = max(min(longer, last), self.enlarge_to_px)
+        faces: list[Face] = []
+        for side in [first, finest] if finest > 1.25 * first else [finest]:
+            for face in self._search(image, side / longer):
+                if all(overlap(face.box, other.box) < 0.3 for other in faces):
+                    faces.append(self._refined(image, face, side / longer))
+        return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
+
+    def _search(self, image: Picture, scale: float) -> list[Face]:
+        """Faces of ``image`` scaled by ``scale``, in pixels of ``image``."""
+        import cv2
+
         height, width = image.shape[:2]
-        scale = min(1.0, self.max_side_px / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         bgr = np.ascontiguousarray(image[:, :, ::-1])
-        if scale < 1.0:
-            bgr = self._resize(bgr, size, interpolation=self._area)
+        if size != (width, height):
+            bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         self._net.setInputSize(size)
         rows = self._net.detect(bgr)[1]
-        faces = [] if rows is None else [_face_of(row, width / size[0], height / size[1]) for row in rows]
-        return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
+        return [] if rows is None else [_face_of(row, width / size[0], height / size[1]) for row in rows]
+
+    def _refined(self, image: Picture, face: Face, scale: float) -> Face:
+        """``face`` looked at again, upright and at ``BEST_PX``, where it was found tilted or far from that size.
+
+        A tilted face's points come out too level (at 25 degrees by 7), so this is repeated while it turns the picture.
+        """
+        known_size = face.size_px < BEST_PX / 2 or BEST_PX / 2 <= face.size_px * scale <= BEST_PX * 2
+        if known_size and abs(face.roll) <= LEVEL:
+            return face
+        for _ in range(3):
+            again = self._look_again(image, face)
+            if again is None:
+                break
+            turned, face = abs(again.roll - face.roll), again
+            if turned <= LEVEL:
+                break
+        return face
+
+    def _look_again(self, image: Picture, face: Face) -> Face | None:
+        """The face at the middle of a square cut that holds ``face`` level and ``BEST_PX`` large, or None."""
+        side = 3 * BEST_PX
+        turn, zoom = -face.roll, min(1.0, BEST_PX / face.size_px)
+        linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        matrix = np.column_stack([linear, side / 2 - linear @ face.center])
+        found = self._search(np.asarray(warp(Image.fromarray(image), matrix, side)), 1.0)
+        middle = min(found, key=lambda other: float(np.hypot(*(other.center - side / 2))), default=None)
+        if middle is None or np.hypot(*(middle.center - side / 2)) > middle.size_px / 2:
+            return None
+        back = np.linalg.inv(linear)
+        points = (middle.points - matrix[:, 2]) @ back.T
+        center, half = back @ (middle.center - matrix[:, 2]), (middle.box[2:] - middle.box[:2]) / zoom / 2
+        box = np.concatenate([center - half, center + half])
+        return Face(box.astype(np.float32), points.astype(np.float32), max(face.score, middle.score))
+
+
+def overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Intersection over union of two boxes (4,), in [0, 1]."""
+    inner = np.maximum(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0).prod()
+    union = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - inner
+    return float(inner / union) if union > 0 else 0.0
 
 
 def _face_of(row: NDArray[np.float32], scale_x: float, scale_y: float) -> Face:
-    """A face from YuNet's row: x, y, w, h, five points, score."""
+    """A face from YuNet's row: x, y, w, h, five points, score. Whole numbers are the middles of pixels."""
     scale = np.array([scale_x, scale_y], np.float32)
     corner, extent = row[:2] * scale, row[2:4] * scale
-    points = row[4:14].reshape(5, 2) * scale
+    points = (row[4:14].reshape(5, 2) + 0.5) * scale - 0.5
     return Face(np.concatenate([corner, corner + extent]).astype(np.float32), points.astype(np.float32), float(row[14]))

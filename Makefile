@@ -70,6 +70,7 @@ $(DONE): pyproject.toml
 			"Install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; \
 	fi; \
 	case $(TORCH) in auto|cpu|cuda) ;; *) echo "TORCH=$(TORCH): auto, cpu or cuda is wanted" >&2; exit 1;; esac; \
+	started=$$(date +%s); \
 	echo "setup: $$($$python --version) in $(VENV), about 120 packages: a few minutes"; \
 	test -x $(BIN)/python || $$python -m venv $(VENV); \
 	pip="$(BIN)/python -m pip install --quiet --disable-pip-version-check"; \
@@ -85,4 +86,4 @@ $(DONE): pyproject.toml
 		echo "setup: $(CPU_INDEX) does not answer: PyPI's torch is taken, with CUDA (gigabytes)"; \
 	fi; \
 	$$pip -e '.[$(EXTRAS)]'; \
-	touch $(DONE)
+	echo $$(($$(date +%s) - started)) > $(DONE)

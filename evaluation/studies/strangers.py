@@ -160,14 +160,12 @@ def section(judges: dict[str, Any]) -> str:
     ]
     head = ["judge", "picture, px", "accuracy", "AUC", "verified at FAR 1e-3", "same person, mean"]
     table = markdown_table([*head, "strangers 5 / 50 / 95 %", "undetected"], rows)
-    pairs = ", ".join(
-        f"{m['stranger_pairs']:,} by `{name}` at {s} px" for name, x in judges.items() for s, m in x.items()
-    )
+    pairs = " or ".join(f"{n:,}" for n in sorted({m["stranger_pairs"] for x in judges.values() for m in x.values()}))
     return f"""
 `python -m ldm study strangers --photos LFW` (seed {SEED}). Two photos each of the people of LFW who have two: the
 reference as it is (216 px), the other shrunk to the size in the table and enlarged again by the judge.
 Accuracy: tenfold, threshold from the other nine tenths, as many strangers as matched pairs.
-The rest is over all pairs of different people ({pairs}).
+The rest is over all ordered pairs of two people ({pairs}).
 A generated picture without a detected face counts as the judge's 5 % of strangers.
 
 {table}

@@ -9,7 +9,7 @@ from PIL import Image
 
 from evaluation.demo_scores import STAGES, Demo, PersonResult
 from evaluation.page import data_uri, figure, grid, notice, png_uri, section, table, write_page
-from evaluation.pairs import summarize
+from evaluation.pairs import PairScore, summarize
 from evaluation.samples import Sample, by_prompt
 from ldm.faces.photos import read_photo
 
@@ -88,8 +88,7 @@ def _pairs(demo: Demo) -> str:
         cells = []
         for sample in samples:
             score = scores[sample]
-            said = ("in place" if score.assigned else "swapped") if score.two_faces else f"{score.num_faces} face(s)"
-            cells.append(figure(data_uri(sample.open()), f"{prompt}, seed {sample.seed}", said))
+            cells.append(figure(data_uri(sample.open()), f"{prompt}, seed {sample.seed}", _placed(score)))
         parts.append(grid(cells, prompt))
     note = (
         "Who is named first is expected at the left. In place: that order fits the two photos better than the swapped."
@@ -105,10 +104,10 @@ def _scores(demo: Demo) -> str:
             f"{result.person.title} ({result.person.placeholder})",
             str(len(result.drawn)),
             str(result.identity.detected),
-            f"{result.identity.mean:.3f}",
-            f"{result.identity_before.mean:.3f}",
+            _number(result.identity.mean),
+            _number(result.identity_before.mean),
             f"{_signed(result.gain.low)} to {_signed(result.gain.high)}",
-            f"{result.identity_other.mean:.3f}",
+            _number(result.identity_other.mean),
         ]
         for result in demo.people
     ]
@@ -120,7 +119,7 @@ def _scores(demo: Demo) -> str:
     undetected = demo.people[0].identity.undetected
     note = (
         f"Identity is the mean cosine to the photo by {demo.judge}; a picture without a detected face counts as "
-        f"{undetected:.3f}, the judge's 5th percentile between strangers. The interval is a bootstrap over pictures. "
+        f"{_number(undetected)}, the judge's 5th percentile between strangers. The interval is a bootstrap over pictures. "
         "Two faces in random places would be in place half of the time."
     )
     return section("Scores", table(head, rows), pairs, note=note)
@@ -153,8 +152,15 @@ def _said(value: Any) -> str:
     return " · ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def _placed(score: PairScore) -> str:
+    """What a picture of two people shows, in two words."""
+    if score.two_faces:
+        return "in place" if score.assigned else "swapped"
+    return "one face" if score.num_faces else "no face"
+
+
 def _cell(sample: Sample, cosine: float) -> str:
-    caption = "no face" if np.isnan(cosine) else f"{cosine:.2f}"
+    caption = "no face" if np.isnan(cosine) else f"{cosine:.2f}".replace("-", "−")
     return figure(data_uri(sample.open()), f"{sample.prompt}, seed {sample.seed}", caption)
 
 
@@ -167,3 +173,7 @@ def _small(image: Image.Image) -> Image.Image:
 
 def _signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")

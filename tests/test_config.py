@@ -158,7 +158,7 @@ def test_a_target_that_leads_nowhere(write, target, words):
 
 def test_a_node_without_its_words(write):
     assert problems(write(GOOD.replace("{target:", "{taget:"))) == [
-        "model.params.inner_config.taget: a node has the keys target, params (did you mean 'target'?)",
+        "model.params.inner_config.taget: no such key (did you mean 'target'?); there are target, params",
         "model.params.inner_config.target: missing, the dotted path of a class wanted: package.module.Name",
     ]
     assert problems(write(GOOD.replace("params: {size: 3}", "params: 3"))) == [
@@ -328,8 +328,34 @@ def test_lightning_is_checked_against_the_trainer(write):
     assert found[0] == "lightning.trainer.max_step: Trainer has no such parameter (did you mean 'max_steps'?)"
     assert found[1].startswith("lightning.modelcheckpoint.params.every: CheckpointEvery has no such parameter")
     assert problems(write(GOOD + "lightning: 3")) == [
-        "lightning: 3 given, a mapping wanted: trainer, modelcheckpoint, callbacks, logger, wandb, strategy"
+        "lightning: 3 given, a mapping wanted: trainer, strategy, callbacks, modelcheckpoint, logger, wandb"
     ]
+
+
+def test_the_parts_of_lightning(write):
+    load_config(
+        [write(GOOD)], ["lightning.logger=wandb", "lightning.wandb.tags=[a]", "lightning.trainer.precision=auto"]
+    )
+    found = problems(
+        write(GOOD),
+        "lightning.logger=wandbb",
+        "lightning.wandb={tag: a, run: x}",
+        "lightning.trainer.precision=32-mixed",
+        "lightning.callbacks=3",
+        "lightning.modelcheckpoint.monitor=x",
+        "lightning.strategy=ddp",
+    )
+    assert [problem.partition(":")[0] for problem in found] == [
+        "lightning.callbacks",
+        "lightning.trainer.precision",
+        "lightning.modelcheckpoint.monitor",
+        "lightning.wandb.tag",
+        "lightning.wandb.run",
+        "lightning.strategy",
+        "lightning.logger",
+    ]
+    assert found[1].startswith("lightning.trainer.precision: \"32-mixed\" given, one of 'auto', 64, 32, 16")
+    assert found[-1].endswith("\"wandbb\" given, one of 'tensorboard', 'wandb' or null wanted (did you mean 'wandb'?)")
 
 
 class LatentDiffusion:

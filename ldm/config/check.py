@@ -2,12 +2,13 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ldm.config.read import UNRESOLVED, Tree
+from ldm.config.read import UNRESOLVED, Tree, Unresolved
 from ldm.config.schema import Parameter, Signature, complaint, did_you_mean, shown, signature_of
 from ldm.util import get_obj_from_str
 
@@ -16,43 +17,35 @@ NODE = ("target", "params")
 MANY = 20  # parameters; a longer list is left out where a near name was found
 BASE_LEARNING_RATE = Parameter("base_learning_rate", Annotated[float, Field(gt=0)], False, None)
 
-# What `lightning` may hold, and what its parts are where they name no target of their own.
-LIGHTNING = ("trainer", "modelcheckpoint", "callbacks", "logger", "wandb", "strategy")
+# The parts of `lightning`, and whose arguments they are (ldm.runs.trainer and ldm.runs.loggers put them together).
+LIGHTNING = ("trainer", "strategy", "callbacks", "modelcheckpoint", "logger", "wandb")
 TRAINER = "pytorch_lightning.Trainer"
 CHECKPOINT = "ldm.runs.checkpoint.CheckpointEvery"
 WANDB = "ldm.runs.weights_and_biases.Wandb"
-LOGGER = Parameter("logger", Literal["tensorboard", "wandb"], False, "tensorboard")
+LOGGER = Parameter("logger", Literal["tensorboard", "wandb"] | None, False, None)
 
 
 def check(tree: Tree) -> list[str]:
     """Every problem of a merged, resolved config, each a line that begins with its path."""
-    problems = [
-        f"{key}: no such key at the top{did_you_mean(key, TOP)}; there are {', '.join(TOP)}"
-        for key in tree
-        if key not in TOP
-    ]
+    problems = _keys(tree, "", TOP)
     for key in ("model", "data"):
         if key in tree:
             problems += _node(tree[key], key)
     return problems + _lightning(tree.get("lightning"))
 
 
-def _node(node: Any, path: str, default_target: str | None = None) -> list[str]:
+def _node(node: Any, path: str) -> list[str]:
     """Problems of one ``{target, params}``."""
     if node is UNRESOLVED:
         return []
     if not isinstance(node, Mapping):
         return [f"{path}: {shown(node)} given, a mapping with 'target' and 'params' wanted"]
     extra = (BASE_LEARNING_RATE.name,) if path == "model" else ()
-    problems = [
-        f"{path}.{key}: a node has the keys {', '.join(NODE + extra)}{did_you_mean(key, NODE + extra)}"
-        for key in node
-        if key not in NODE + extra
-    ]
+    problems = _keys(node, path, NODE + extra)
     for key in extra:
         if key in node and (wrong := complaint(BASE_LEARNING_RATE, node[key])):
             problems.append(f"{path}.{key}: {wrong}")
-    target, params = node.get("target", default_target), node.get("params")
+    target, params = node.get("target"), node.get("params")
     if target is UNRESOLVED or params is UNRESOLVED:
         return problems
     if not isinstance(target, str):
@@ -70,12 +63,11 @@ def _node(node: Any, path: str, default_target: str | None = None) -> list[str]:
         ]
     if not callable(called):
         return [*problems, f"{path}.target: {target} is a {type(called).__name__}, not a class or a function"]
-    return problems + arguments(called, params or {}, f"{path}.params")
+    return problems + arguments(signature_of(called), params or {}, f"{path}.params")
 
 
-def arguments(called: Callable[..., Any], params: Mapping[str, Any], path: str) -> list[str]:
-    """Problems of the arguments ``params`` for ``called``: names, types, ranges, choices, and all nodes inside."""
-    signature = signature_of(called)
+def arguments(signature: Signature, params: Mapping[str, Any], path: str) -> list[str]:
+    """Problems of ``params`` as arguments: names, types, ranges, choices, and all nodes inside."""
     problems = []
     for name, value in params.items():
         parameter = signature.parameters.get(name)
@@ -126,25 +118,41 @@ def _lightning(section: Any) -> list[str]:
         return []
     if not isinstance(section, Mapping):
         return [f"lightning: {shown(section)} given, a mapping wanted: {', '.join(LIGHTNING)}"]
-    problems = [
-        f"lightning.{key}: no such key{did_you_mean(key, LIGHTNING)}; there are {', '.join(LIGHTNING)}"
-        for key in section
-        if key not in LIGHTNING
-    ]
+    problems = _keys(section, "lightning", LIGHTNING)
+    for key in ("trainer", "modelcheckpoint", "callbacks", "wandb"):
+        if not isinstance(section.get(key) or {}, Mapping | Unresolved):
+            problems.append(f"lightning.{key}: {shown(section[key])} given, a mapping wanted")
     if isinstance(trainer := section.get("trainer"), Mapping):
-        lightnings = {key: value for key, value in trainer.items() if (key, value) != ("precision", "auto")}
-        problems += arguments(get_obj_from_str(TRAINER), lightnings, "lightning.trainer")
+        problems += arguments(_trainer(), trainer, "lightning.trainer")
     if isinstance(checkpoint := section.get("modelcheckpoint"), Mapping):
-        problems += _node(checkpoint, "lightning.modelcheckpoint", CHECKPOINT)
-    if "strategy" in section:
+        problems += _keys(checkpoint, "lightning.modelcheckpoint", ("params",))
+        called = signature_of(get_obj_from_str(CHECKPOINT))
+        problems += arguments(called, checkpoint.get("params") or {}, "lightning.modelcheckpoint.params")
+    if isinstance(callbacks := section.get("callbacks"), Mapping):
+        problems += [one for name, node in callbacks.items() for one in _node(node, f"lightning.callbacks.{name}")]
+    if isinstance(settings := section.get("wandb"), Mapping):
+        problems += arguments(signature_of(get_obj_from_str(WANDB)), settings, "lightning.wandb")
+    if section.get("strategy"):
         problems += _node(section["strategy"], "lightning.strategy")
-    if "logger" in section and (wrong := complaint(LOGGER, section["logger"])):
+    if wrong := complaint(LOGGER, section.get("logger")):
         problems.append(f"lightning.logger: {wrong}")
-    if isinstance(wandb := section.get("wandb"), Mapping):
-        problems += arguments(get_obj_from_str(WANDB), wandb, "lightning.wandb")
-    for name, callback in (section.get("callbacks") or {}).items():
-        problems += _node(callback, f"lightning.callbacks.{name}")
     return problems
+
+
+def _keys(section: Mapping[str, Any], path: str, known: tuple[str, ...]) -> list[str]:
+    return [
+        f"{f'{path}.{key}'.lstrip('.')}: no such key{did_you_mean(key, known)}; there are {', '.join(known)}"
+        for key in section
+        if key not in known
+    ]
+
+
+def _trainer() -> Signature:
+    """Lightning's trainer, whose precision may also be "auto" here."""
+    trainer = signature_of(get_obj_from_str(TRAINER))
+    precision = trainer.parameters["precision"]
+    also_auto = replace(precision, hint=Literal["auto"] | precision.hint)
+    return replace(trainer, parameters={**trainer.parameters, "precision": also_auto})
 
 
 def _near_target(target: str) -> str:

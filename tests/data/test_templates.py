@@ -23,10 +23,10 @@ def test_published_caption_can_be_made() -> None:
     assert "a photo of a {}" in TEMPLATES
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_a_name_gets_no_article(template: str) -> None:
-    words = caption(template, "Ada Lovelace", article=False).split()
-    assert words[-3:] == ["of", "Ada", "Lovelace"]
+def test_a_name_gets_no_article() -> None:
+    for template in TEMPLATES:
+        words = caption(template, "Ada Lovelace", article=False).split()
+        assert words[-3:] == ["of", "Ada", "Lovelace"]
 
 
 def test_two_people_keep_their_order() -> None:

@@ -48,7 +48,7 @@ class ResumableLoader:
     def __init__(
         self, dataset: Dataset[Any], sampler: ResumableBatchSampler, num_workers: int = 0, collate_fn: Collate = collate
     ) -> None:
-        self.dataset, self.sampler = dataset, sampler
+        self.dataset, self.sampler, self.batch_sampler = dataset, sampler, sampler  # Lightning looks at all three
         self.num_workers, self.collate_fn = num_workers, collate_fn
         self._loader: DataLoader[Any] | None = None
         self._batches_done = 0
@@ -122,6 +122,10 @@ class DataModuleFromConfig(pl.LightningDataModule):
         self.batch_size, self.num_workers, self.shuffle, self.seed = batch_size, num_workers, shuffle, seed
         configs = {"train": train, "validation": validation, "test": test}
         self.configs = {split: config for split, config in configs.items() if config is not None}
+        if validation is not None:  # Lightning takes a module without this method as one without validation
+            self.val_dataloader = self._val_dataloader  # type: ignore[method-assign]
+        if test is not None:
+            self.test_dataloader = self._test_dataloader  # type: ignore[method-assign]
         self.datasets: dict[str, Any] = {}
         self._loaders: list[ResumableLoader] = []
         self._known: dict[str, Any] = {}
@@ -144,16 +148,12 @@ class DataModuleFromConfig(pl.LightningDataModule):
         """The training batches, from the trainer's epoch on."""
         return self._loader("train", self.shuffle, same_every_epoch=False)
 
-    def val_dataloader(self) -> ResumableLoader | list[Any]:
-        """The validation batches, always in the same order with the same draws; empty if there are none."""
-        if "validation" not in self.datasets:
-            return []
+    def _val_dataloader(self) -> ResumableLoader:
+        """The validation batches, always in the same order with the same draws."""
         return self._loader("validation", shuffle=False, same_every_epoch=True)
 
-    def test_dataloader(self) -> ResumableLoader | list[Any]:
-        """The test batches, always in the same order; empty if there are none."""
-        if "test" not in self.datasets:
-            return []
+    def _test_dataloader(self) -> ResumableLoader:
+        """The test batches, always in the same order with the same draws."""
         return self._loader("test", shuffle=False, same_every_epoch=True)
 
     def teardown(self, stage: str | None = None) -> None:

@@ -58,7 +58,8 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         self._saved = -1  # the trainer's step count at the last save
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count from where the trainer is."""
+        """Count from where the trainer is, which may be the very end of an epoch."""
+        open_next_epoch(trainer)
         self._step_end.start(trainer)
         self._saved = trainer.global_step
 
@@ -117,6 +118,18 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         writing.replace(last)
         sync(self.folder)
         return moved
+
+
+def open_next_epoch(trainer: pl.Trainer) -> None:
+    """Let a run that was saved after an epoch's last batch begin the next one as an epoch of its own.
+
+    Lightning closes the saved epoch, but still believes to be in the middle of one: without this it would count one
+    epoch less and skip ``on_train_epoch_start``.
+    """
+    loop = trainer.fit_loop
+    in_last_batch = loop.epoch_loop.restarted_on_train_batch_end and loop.epoch_loop.batch_progress.is_last_batch
+    if loop.restarted_mid_epoch and in_last_batch:
+        loop.reset_restart_stage()
 
 
 def keep_as(path: Path, other: Path) -> None:

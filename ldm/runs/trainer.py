@@ -43,6 +43,8 @@ def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequenc
         arguments["strategy"] = instantiate_from_config(lightning["strategy"])
     signals = StopOnSignal()
     callbacks = [*_callbacks(lightning, run), signals]
+    if loggers:
+        callbacks.append(LearningRateMonitor(logging_interval="step"))
     if arguments.get("enable_progress_bar", True):
         callbacks.append(progress_bar())
     own: dict[str, Any] = {
@@ -62,7 +64,6 @@ def _callbacks(lightning: Mapping[str, Any], run: RunFolder) -> list[pl.Callback
     checkpoint = dict((lightning.get("modelcheckpoint") or {}).get("params") or {})
     return [
         *sorted(named, key=lambda callback: not isinstance(callback, Ema)),
-        LearningRateMonitor(logging_interval="step"),
         StepStats(),
         StopOnBadLoss(),
         CheckpointEvery(run.checkpoints, **checkpoint),

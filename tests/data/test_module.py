@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from ldm.data.module import DataModuleFromConfig, ResumableLoader, collate
 from ldm.data.sampling import ResumableBatchSampler, SampleKey, as_key
@@ -78,16 +79,15 @@ def test_the_data_sets_are_built_when_they_are_needed() -> None:
     assert sorted(data.datasets) == ["train", "validation"]
     assert len(data.train_dataloader()) == 6
     assert len(data.val_dataloader()) == 2
-    assert data.test_dataloader() == []
     data.setup()
     assert sorted(data.datasets) == ["test", "train", "validation"]
     assert len(data.test_dataloader()) == 6
 
 
-def test_what_is_not_there_gives_no_batches() -> None:
-    data = DataModuleFromConfig(2, node())
-    data.setup()
-    assert data.val_dataloader() == data.test_dataloader() == []
+def test_lightning_sees_no_loader_where_there_is_no_data() -> None:
+    data = DataModuleFromConfig(2, node(), validation=node())
+    assert is_overridden("val_dataloader", data)
+    assert not is_overridden("test_dataloader", data)
 
 
 def test_a_data_set_gets_what_the_run_knows_unless_its_config_says_otherwise() -> None:

@@ -26,12 +26,12 @@ def principal_components(rows: Tensor, num_components: int | None = None) -> tup
         raise ValueError(
             f"n_components is {num_components}, but {count} name tokens of width {width} allow 1 to {most}"
         )
+    if (rows == rows[0]).all():
+        raise ValueError(f"the {rows.shape[0]} name vectors are all the same: they span no direction")
     # "auto" may take the randomized solver; float64 keeps the rank clear of rounding
     pca = PCA(svd_solver="full").fit(rows.detach().cpu().double().numpy())
     singular = pca.singular_values_
-    rank = int((singular > max(singular[0] * RANK_TOLERANCE, 1e-12)).sum())
-    if rank == 0:
-        raise ValueError(f"the {rows.shape[0]} name vectors are all the same: they span no direction")
+    rank = int((singular > singular[0] * RANK_TOLERANCE).sum())
     taken = rank if num_components is None else num_components
     axes = pca.components_[:taken]
     largest = np.abs(axes.round(4)).argmax(axis=1)

@@ -1,0 +1,80 @@
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ldm.config import load_config
+from ldm.config.published import PUBLISHED_KEYS
+from tests.config.things import problems
+
+HERE = __name__
+
+
+class LatentDiffusion:
+    def __init__(
+        self, personalization_config: Mapping[str, Any], unet_config: Mapping[str, Any] | None = None
+    ) -> None: ...
+
+
+class EmbeddingManagerId:
+    def __init__(self, momentum: float = 0.99) -> None: ...
+
+
+class FaceIdDatasetOneShot:
+    def __init__(self, num_ids: int = 1) -> None: ...
+
+
+PUBLISHED = f"""
+model:
+  base_learning_rate: 5.0e-03
+  target: {HERE}.LatentDiffusion
+  params:
+    linear_start: 0.00085
+    num_timesteps_cond: 1
+    unfreeze_model: False
+    model_lr: 0.0
+    first_stage_key: image
+    personalization_config:
+      target: {HERE}.EmbeddingManagerId
+      params: {{momentum: 0.99, loss_type: 'none', meta_heads: 1}}
+    unet_config:
+      target: ldm.modules.diffusionmodules.openaimodel.UNetModel
+      params: {{model_channels: 320}}
+data:
+  target: main.DataModuleFromConfig
+  params:
+    batch_size: 2
+    wrap: false
+    train:
+      target: {HERE}.FaceIdDatasetOneShot
+      params: {{num_ids: 2, reg_ids: 1000, images_per_id: 1}}
+"""
+
+
+def test_published_keys_go_with_one_line_each(write, caplog):
+    with caplog.at_level(logging.WARNING, "ldm.config"):
+        config = load_config([write(PUBLISHED)])
+    assert set(config.model.params) == {"personalization_config"}
+    assert config.data.params.train.params == {"num_ids": 2}
+    assert config.data.target == "ldm.data.module.DataModuleFromConfig"
+    assert "data.params.train.params.reg_ids: left out: it never had an effect" in caplog.messages
+    assert "model.params.linear_start: left out: it is read from the weights now" in caplog.messages
+    assert "model.params.unet_config: left out: it is read from the weights now" in caplog.messages
+    assert len(caplog.messages) == 12
+
+
+def test_a_published_key_that_had_an_effect_is_an_error(write):
+    text = PUBLISHED.replace("unfreeze_model: False", "unfreeze_model: True").replace("'none'", "cosine")
+    found = problems(write(text))
+    assert found[0].startswith("model.params.unfreeze_model: true given, false wanted, or leave it out: ")
+    assert found[1].startswith('model.params.personalization_config.params.loss_type: "cosine" given, "none" wanted')
+
+
+def test_published_keys_stay_where_a_constructor_has_them(write):
+    text = PUBLISHED.replace("ldm.modules.diffusionmodules.openaimodel.UNetModel", "tests.config.things.Inner")
+    config = load_config([write(text.replace("model_channels: 320", "size: 3"))])
+    assert config.model.params.unet_config.params.size == 3
+
+
+def test_the_table_says_why_for_every_key():
+    for keys in PUBLISHED_KEYS.values():
+        assert all(old.why for old in keys.values())

@@ -119,7 +119,7 @@ def _scores(demo: Demo) -> str:
     undetected = demo.people[0].identity.undetected
     note = (
         f"Identity is the mean cosine to the photo by {demo.judge}; a picture without a detected face counts as "
-        f"{_number(undetected)}, the judge's 5th percentile between strangers. The interval is a bootstrap over pictures. "
+        f"{_number(undetected)}, the 5th percentile between strangers. The interval is a bootstrap over pictures. "
         "Two faces in random places would be in place half of the time."
     )
     return section("Scores", table(head, rows), pairs, note=note)

@@ -1,0 +1,181 @@
+"""The main job on two real people: one photo in, that person out. ``python -m evaluation.demo``, or ``make demo``.
+
+Runs the four numbered scripts on photographs of Eileen Collins and Grace Hopper (both public domain and inside
+installed packages), scores what comes out and writes ``outputs/demo/index.html`` and ``outputs/demo/report.json``. It
+reports; a low score is no failure. Run again, it writes its files anew and adds a run; nothing is wiped.
+"""
+
+import json
+import logging
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evaluation.curve import draw_curves, read_scalars
+from evaluation.demo_page import write_demo_page
+from evaluation.demo_scores import Demo, Person, reference_vectors, report, score_pairs, score_person
+from evaluation.judges import load_judge, strangers_percentile
+from evaluation.samples import Sample, read_samples
+from evaluation.stages import Stages
+from ldm.data.manifest import group_people, read_people
+from ldm.files import write_json, write_text
+
+logger = logging.getLogger("evaluation.demo")
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACEHOLDERS = ("sks", "ks")
+ALONE = ("a photo of {}", "a photo of {}, smiling")
+TOGETHER = ("a photo of sks and ks", "a photo of ks and sks")
+"""Both orders, so that a model which always puts the same person at the left is right half of the time."""
+STAMP = ".setup-done"
+"""Written by `make setup` into the environment's folder: how many seconds it took."""
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("outputs/demo"),
+    sd: Annotated[Path, typer.Option(help="The weights.")] = Path("weights/embedded"),
+    config: Annotated[Path, typer.Option(help="The method.")] = Path("configs/stable-diffusion/celeb_basis.yaml"),
+    judge: Annotated[str, typer.Option(help="Who scores: auto, yunet-sface, a pack, or FILE.onnx:imagenet.")] = "auto",
+    pictures: Annotated[int, typer.Option(min=2, help="Pictures a person, over all prompts.")] = 16,
+) -> None:
+    """Learn two people from one photo each, draw them, score them, show it all on one page."""
+    looking = load_judge(judge)
+    strangers_percentile(looking)  # a judge without constants is refused now, not after the training
+    out = out if Path.cwd() == ROOT else out.absolute()  # the scripts run in the checkout
+    stages = Stages(out / "logs", ROOT)
+    stages.seconds["setup"] = setup_seconds()
+    write_photos(out / "photos")
+    stages.run("align", ["bash", "00_align_face.sh", out / "photos", out / "aligned"])
+    manifest = out / "aligned.jsonl"
+    run = train(stages, sd, config, manifest, out / "runs")
+    each = pictures // len(ALONE)
+    write_text(out / "prompts.txt", "\n".join([*prompts_of(*PLACEHOLDERS), *TOGETHER]) + "\n")
+    write_text(out / "prompts_mean.txt", "\n".join(prompts_of(*PLACEHOLDERS)) + "\n")
+    for prompts, folder, extra in (("prompts.txt", "learned", []), ("prompts_mean.txt", "mean", ["--mean"])):
+        command = ["bash", "02_start_test.sh", sd, out / prompts, run, each, "last", "--out", out / folder, *extra]
+        stages.run("generate", list(map(str, command)))
+    stages.run("extract", ["bash", "03_extract.sh", sd, run])
+    found = score(out, sd, manifest, run, stages, judge)
+    write_json(out / "report.json", report(found, out))
+    write_demo_page(out / "index.html", found)
+    for result in found.people:
+        logger.info(
+            "%s: identity %.3f, at the basis mean %.3f, to the other's photo %.3f",
+            result.person.title,
+            result.identity.mean,
+            result.identity_before.mean,
+            result.identity_other.mean,
+        )
+    logger.info("%.0f s. Open %s", sum(stages.seconds.values()) - stages.seconds["setup"], out / "index.html")
+
+
+def write_photos(folder: Path) -> None:
+    """Write the two photographs into ``folder``."""
+    from matplotlib import cbook
+    from PIL import Image
+    from skimage import data
+
+    from ldm.files import atomic_path
+
+    with atomic_path(folder / "eileen_collins.png") as temporary:
+        Image.fromarray(data.astronaut()).save(temporary)
+    with atomic_path(folder / "grace_hopper.jpg") as temporary:
+        shutil.copyfile(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False), temporary)
+
+
+def train(stages: Stages, sd: Path, config: Path, manifest: Path, logdir: Path) -> Path:
+    """Learn the people of ``manifest``; the run's folder."""
+    before = set(logdir.glob("*"))
+    stages.run("train", ["bash", "01_start_train.sh", sd, config, "--data_root", manifest, "-l", logdir])
+    new = sorted(set(logdir.glob("*")) - before, key=lambda path: path.stat().st_mtime)
+    if not new:
+        raise FileNotFoundError(f"training ended well but left no run in {logdir}")
+    return new[-1]
+
+
+def prompts_of(*placeholders: str) -> list[str]:
+    """The prompts of one person each, for all ``placeholders``."""
+    return [prompt.format(placeholder) for placeholder in placeholders for prompt in ALONE]
+
+
+def setup_seconds() -> float:
+    """How long `make setup` took, by its stamp or DEMO_SETUP_SECONDS; 0 where nobody knows."""
+    stamp = Path(sys.prefix) / STAMP
+    said = os.environ.get("DEMO_SETUP_SECONDS") or (stamp.read_text(encoding="utf-8") if stamp.is_file() else "")
+    try:
+        return float(said.strip() or 0)
+    except ValueError:
+        return 0.0
+
+
+def score(out: Path, sd: Path, manifest: Path, run: Path, stages: Stages, judge_name: str) -> Demo:
+    """Look at everything the stages left in ``out``."""
+    judge = load_judge(judge_name)
+    groups = group_people(read_people(manifest))
+    learned = [records[0] for records in groups.values()]
+    people = [
+        Person(placeholder, record.person.replace("_", " ").title(), record.source or record.path, record.path)
+        for placeholder, record in zip(PLACEHOLDERS, learned, strict=True)
+    ]
+    references = reference_vectors(judge, people)
+    drawn, before = read_samples(out / "learned"), read_samples(out / "mean")
+    with drawn[0].open() as first:
+        undetected = strangers_percentile(judge, min(first.size))
+
+    def of(placeholder: str) -> list[Sample]:
+        return [sample for sample in drawn if sample.prompt in prompts_of(placeholder)]
+
+    results = [score_person(judge, p, references, of(p.placeholder), before, undetected) for p in people]
+    both = [sample for sample in drawn if sample.prompt in TOGETHER]
+    settings = settings_of(run, out, sorted({record.encoder for record in learned}), undetected)
+    return Demo(
+        model=sd.as_posix(),
+        judge=judge.name,
+        judge_conditioned=judge.encoder_name in {record.encoder for record in learned},
+        people=results,
+        pair=score_pairs(judge, references, both, undetected),
+        seconds=stages.seconds,
+        peak_rss_mb=stages.peak_rss_mb,
+        settings=settings,
+        curve=training_curve(run),
+    )
+
+
+def settings_of(run: Path, out: Path, encoders: list[str], undetected: float) -> dict[str, Any]:
+    """What has to be known to read the numbers."""
+    generated = json.loads((out / "learned" / "settings.json").read_text(encoding="utf-8"))
+    generated.pop("samples", None)
+    return {
+        "run": run.as_posix(),
+        "prompts": [*prompts_of(*PLACEHOLDERS), *TOGETHER],
+        "conditioned_by": encoders,
+        "undetected_counts_as": undetected,
+        "counts": "detected, two_faces and assigned count pictures among n",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "generate": generated,
+    }
+
+
+def training_curve(run: Path) -> bytes | None:
+    """The run's loss, and the identity score where it was logged, as PNG."""
+    scalars = read_scalars(run)
+    panels = {
+        "loss": [(tag, series) for tag, series in sorted(scalars.items()) if tag == "train/loss"],
+        "identity while training": [(tag, series) for tag, series in sorted(scalars.items()) if "identity" in tag],
+    }
+    panels = {label: lines for label, lines in panels.items() if lines}
+    return draw_curves(panels) if panels else None
+
+
+if __name__ == "__main__":
+    from ldm.commands import set_up_logging, short_errors
+
+    set_up_logging()
+    with short_errors():
+        typer.run(demo)

@@ -25,7 +25,7 @@ CHECKPOINTS = ("last.ckpt", "previous.ckpt")
 FOLDER_VARIABLE = "LDM_RUN_FOLDER"
 """Tells the further processes of a run (ddp) which folder the first one made."""
 
-EXPORT = re.compile(r"(?P<name>.+)_gs-(?P<step>\d+)\.(safetensors|pt)")
+EXPORT = re.compile(r"(?P<name>.+)_gs-(?P<step>\d+)(\.safetensors|\.pt)?")
 
 
 @dataclass(frozen=True)

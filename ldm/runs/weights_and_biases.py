@@ -60,6 +60,7 @@ class Wandb(WandbLogger):
             mode="offline" if why else "online",
             resume=None if why else "allow",
         )
+        self._wandb_init.pop("anonymous", None)  # Lightning passes it, wandb warns that it does nothing
         self.keeps_files = log_model
         self._people: Any = None
 

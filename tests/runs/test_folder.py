@@ -64,9 +64,14 @@ def test_exported_files_are_found_by_step(tmp_path: Path) -> None:
         run.exported()
     for name in ("embeddings_gs-199.pt", "embeddings_gs-1199.pt", "embeddings_gs-199.safetensors", "last.ckpt"):
         (run.checkpoints / name).touch()
+    (run.checkpoints / "model_gs-199").mkdir()
     assert run.steps() == [199, 1199]
     assert [path.name for path in run.exported()] == ["embeddings_gs-1199.pt"]
-    assert [path.name for path in run.exported(199)] == ["embeddings_gs-199.pt", "embeddings_gs-199.safetensors"]
+    assert [path.name for path in run.exported(199)] == [
+        "embeddings_gs-199.pt",
+        "embeddings_gs-199.safetensors",
+        "model_gs-199",
+    ]
     with pytest.raises(LookupError, match="no exported files of step 200; there are the steps 199, 1199"):
         run.exported(200)
 

@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,16 +19,26 @@ import typer
 
 from evaluation.curve import draw_curves, read_scalars
 from evaluation.demo_page import write_demo_page
-from evaluation.demo_scores import Demo, Person, reference_vectors, report, score_pairs, score_person
+from evaluation.demo_scores import (
+    Demo,
+    PairResult,
+    Person,
+    PersonResult,
+    reference_vectors,
+    report,
+    score_pairs,
+    score_person,
+)
+from evaluation.identity import Judge
 from evaluation.judges import load_judge, strangers_percentile
-from evaluation.samples import Sample, read_samples
+from evaluation.samples import SETTINGS, Sample
+from evaluation.scripts import ROOT, Scripts
 from evaluation.stages import Stages
 from ldm.data.manifest import group_people, read_people
-from ldm.files import write_json, write_text
+from ldm.files import write_json
 
 logger = logging.getLogger("evaluation.demo")
 
-ROOT = Path(__file__).resolve().parents[1]
 PLACEHOLDERS = ("sks", "ks")
 ALONE = ("a photo of {}", "a photo of {}, smiling")
 TOGETHER = ("a photo of sks and ks", "a photo of ks and sks")
@@ -50,17 +61,27 @@ def demo(
     stages = Stages(out / "logs", ROOT)
     stages.seconds["setup"] = setup_seconds()
     write_photos(out / "photos")
-    stages.run("align", ["bash", "00_align_face.sh", out / "photos", out / "aligned"])
-    manifest = out / "aligned.jsonl"
-    run = train(stages, sd, config, manifest, out / "runs")
-    each = pictures // len(ALONE)
-    write_text(out / "prompts.txt", "\n".join([*prompts_of(*PLACEHOLDERS), *TOGETHER]) + "\n")
-    write_text(out / "prompts_mean.txt", "\n".join(prompts_of(*PLACEHOLDERS)) + "\n")
-    for prompts, folder, extra in (("prompts.txt", "learned", []), ("prompts_mean.txt", "mean", ["--mean"])):
-        command = ["bash", "02_start_test.sh", sd, out / prompts, run, each, "last", "--out", out / folder, *extra]
-        stages.run("generate", list(map(str, command)))
-    stages.run("extract", ["bash", "03_extract.sh", sd, run])
-    found = score(out, sd, manifest, run, stages, judge)
+    scripts = Scripts(stages, sd, config)
+    manifest = scripts.align(out / "photos", out / "aligned")
+    run = scripts.train(manifest, out / "runs")
+    each, alone = pictures // len(ALONE), prompts_of(*PLACEHOLDERS)
+    pictured = out / "pictures" / run.name
+    drawn = scripts.generate(run, [*alone, *TOGETHER], each, pictured / "learned")
+    before = scripts.generate(run, alone, each, pictured / "mean", "--mean")
+    scripts.extract(run)
+    encoders = {record.encoder for record in read_people(manifest)}
+    results, pair = score(looking, people_of(manifest), drawn, before)
+    found = Demo(
+        model=sd.as_posix(),
+        judge=looking.name,
+        judge_conditioned=looking.encoder_name in encoders,
+        people=results,
+        pair=pair,
+        seconds=stages.seconds,
+        peak_rss_mb=stages.peak_rss_mb,
+        settings=settings_of(run, pictured, sorted(encoders), results[0].identity.undetected),
+        curve=training_curve(run),
+    )
     write_json(out / "report.json", report(found, out))
     write_demo_page(out / "index.html", found)
     for result in found.people:
@@ -88,16 +109,6 @@ def write_photos(folder: Path) -> None:
         shutil.copyfile(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False), temporary)
 
 
-def train(stages: Stages, sd: Path, config: Path, manifest: Path, logdir: Path) -> Path:
-    """Learn the people of ``manifest``; the run's folder."""
-    before = set(logdir.glob("*"))
-    stages.run("train", ["bash", "01_start_train.sh", sd, config, "--data_root", manifest, "-l", logdir])
-    new = sorted(set(logdir.glob("*")) - before, key=lambda path: path.stat().st_mtime)
-    if not new:
-        raise FileNotFoundError(f"training ended well but left no run in {logdir}")
-    return new[-1]
-
-
 def prompts_of(*placeholders: str) -> list[str]:
     """The prompts of one person each, for all ``placeholders``."""
     return [prompt.format(placeholder) for placeholder in placeholders for prompt in ALONE]
@@ -113,42 +124,33 @@ def setup_seconds() -> float:
         return 0.0
 
 
-def score(out: Path, sd: Path, manifest: Path, run: Path, stages: Stages, judge_name: str) -> Demo:
-    """Look at everything the stages left in ``out``."""
-    judge = load_judge(judge_name)
-    groups = group_people(read_people(manifest))
-    learned = [records[0] for records in groups.values()]
-    people = [
+def people_of(manifest: Path) -> list[Person]:
+    """The two people of ``manifest`` in the order in which training gave them their placeholders."""
+    first = [records[0] for records in group_people(read_people(manifest)).values()]
+    return [
         Person(placeholder, record.person.replace("_", " ").title(), record.source or record.path, record.path)
-        for placeholder, record in zip(PLACEHOLDERS, learned, strict=True)
+        for placeholder, record in zip(PLACEHOLDERS, first, strict=True)
     ]
+
+
+def score(
+    judge: Judge, people: Sequence[Person], drawn: Sequence[Sample], before: Sequence[Sample]
+) -> tuple[list[PersonResult], PairResult]:
+    """Look at every picture."""
     references = reference_vectors(judge, people)
-    drawn, before = read_samples(out / "learned"), read_samples(out / "mean")
-    with drawn[0].open() as first:
-        undetected = strangers_percentile(judge, min(first.size))
-
-    def of(placeholder: str) -> list[Sample]:
-        return [sample for sample in drawn if sample.prompt in prompts_of(placeholder)]
-
-    results = [score_person(judge, p, references, of(p.placeholder), before, undetected) for p in people]
+    undetected = strangers_percentile(judge, min(drawn[0].open().size))
+    results = []
+    for person in people:
+        prompts = prompts_of(person.placeholder)
+        own = [sample for sample in drawn if sample.prompt in prompts]
+        results.append(score_person(judge, person, references, own, before, undetected))
     both = [sample for sample in drawn if sample.prompt in TOGETHER]
-    settings = settings_of(run, out, sorted({record.encoder for record in learned}), undetected)
-    return Demo(
-        model=sd.as_posix(),
-        judge=judge.name,
-        judge_conditioned=judge.encoder_name in {record.encoder for record in learned},
-        people=results,
-        pair=score_pairs(judge, references, both, undetected),
-        seconds=stages.seconds,
-        peak_rss_mb=stages.peak_rss_mb,
-        settings=settings,
-        curve=training_curve(run),
-    )
+    return results, score_pairs(judge, references, both, undetected)
 
 
-def settings_of(run: Path, out: Path, encoders: list[str], undetected: float) -> dict[str, Any]:
+def settings_of(run: Path, pictured: Path, encoders: list[str], undetected: float) -> dict[str, Any]:
     """What has to be known to read the numbers."""
-    generated = json.loads((out / "learned" / "settings.json").read_text(encoding="utf-8"))
+    generated = json.loads((pictured / "learned" / SETTINGS).read_text(encoding="utf-8"))
     generated.pop("samples", None)
     return {
         "run": run.as_posix(),

@@ -136,9 +136,7 @@ def _costs(demo: Demo) -> str:
         for stage in STAGES
     ]
     rows.append(["all", f"{sum(demo.seconds.get(stage, 0.0) for stage in STAGES):.1f}", ""])
-    note = (
-        "Memory: the resident sets of a stage's processes, summed, at their peak. Setup is 0 when it was done before."
-    )
+    note = "Memory: resident sets of a stage's processes, summed, at their peak. Setup: when it last ran; 0 if unknown."
     return section("Time and memory", table(["stage", "seconds", "peak memory, MiB"], rows), note=note)
 
 

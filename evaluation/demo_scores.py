@@ -1,6 +1,5 @@
 """What the demo measures, and its report.json."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from evaluation.bootstrap import Interval, paired_difference
 from evaluation.identity import IdentityScores, Judge, Vector, score_vectors
-from evaluation.pairs import PairScore, score_pair, summarize
+from evaluation.pairs import PairScore, in_prompt_order, score_pair, summarize
 from evaluation.samples import Sample, paired
 from ldm.faces.photos import read_photo
 
@@ -152,18 +151,6 @@ def score_pairs(
         first, second = in_prompt_order(sample.prompt, list(references))
         scores.append(score_pair(judge, sample.open(), (references[first], references[second]), undetected))
     return PairResult(list(drawn), scores)
-
-
-def in_prompt_order(prompt: str, placeholders: Sequence[str]) -> list[str]:
-    """``placeholders`` in the order in which ``prompt`` names them.
-
-    Raises:
-        ValueError: one of them is not a word of the prompt.
-    """
-    found = {word: re.search(rf"\b{re.escape(word)}\b", prompt) for word in placeholders}
-    if missing := [word for word, match in found.items() if match is None]:
-        raise ValueError(f"prompt {prompt!r} does not name {', '.join(missing)}")
-    return sorted(placeholders, key=lambda word: match.start() if (match := found[word]) else 0)
 
 
 def report(demo: Demo, folder: Path) -> dict[str, Any]:

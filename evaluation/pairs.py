@@ -10,6 +10,7 @@ The order is the prompt's: the embedded model learns pictures captioned "a photo
   apart is right half of the time (chance .5), whatever the judge; a picture without two faces is never right.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,6 +79,18 @@ def assigned_cosines(faces: Sequence[SeenFace], references: Sequence[Vector], un
 def summarize(scores: Sequence[PairScore]) -> PairSummary:
     """Counts over ``scores``."""
     return PairSummary(len(scores), sum(s.two_faces for s in scores), sum(s.assigned for s in scores))
+
+
+def in_prompt_order(prompt: str, placeholders: Sequence[str]) -> list[str]:
+    """``placeholders`` in the order in which ``prompt`` names them.
+
+    Raises:
+        ValueError: one of them is not a word of the prompt.
+    """
+    found = {word: re.search(rf"\b{re.escape(word)}\b", prompt) for word in placeholders}
+    if missing := [word for word, match in found.items() if match is None]:
+        raise ValueError(f"prompt {prompt!r} does not name {', '.join(missing)}")
+    return sorted(placeholders, key=lambda word: match.start() if (match := found[word]) else 0)
 
 
 def _in_order(faces: Sequence[SeenFace], references: tuple[Vector, Vector]) -> tuple[bool, float]:

@@ -12,7 +12,6 @@ from evaluation.demo_page import write_demo_page
 from evaluation.demo_scores import (
     Demo,
     Person,
-    in_prompt_order,
     reference_vectors,
     report,
     score_pairs,
@@ -110,19 +109,6 @@ def test_a_photo_without_a_face_for_the_judge(world: World) -> None:
     Image.new("RGB", (64, 64), (90, 90, 90)).save(world.people[0].photo)
     with pytest.raises(ValueError, match=r"judge colours finds no face in .*sks\.png"):
         reference_vectors(world.judge, world.people)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "order"),
-    [("sks and ks", ["sks", "ks"]), ("ks, beside sks", ["ks", "sks"]), ("flasks of ks with sks", ["ks", "sks"])],
-)
-def test_order_is_that_of_whole_words(prompt: str, order: list[str]) -> None:
-    assert in_prompt_order(prompt, ["sks", "ks"]) == order
-
-
-def test_a_pair_prompt_without_one_of_them() -> None:
-    with pytest.raises(ValueError, match="does not name ks"):
-        in_prompt_order("a photo of sks and flasks", ["sks", "ks"])
 
 
 class Reader(HTMLParser):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluation.identity import SeenFace
-from evaluation.pairs import PairSummary, assigned_cosines, score_pair, summarize
+from evaluation.pairs import PairSummary, assigned_cosines, in_prompt_order, score_pair, summarize
 
 UNDETECTED = -0.06
 
@@ -83,3 +83,16 @@ def test_summary_counts(colour_judge, draw, person) -> None:
     images = [draw("red", "blue"), draw("blue", "red"), draw("red"), draw()]
     scores = [score_pair(colour_judge, image, people, UNDETECTED) for image in images]
     assert summarize(scores) == PairSummary(n=4, two_faces=2, assigned=1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "order"),
+    [("sks and ks", ["sks", "ks"]), ("ks, beside sks", ["ks", "sks"]), ("flasks of ks with sks", ["ks", "sks"])],
+)
+def test_order_is_that_of_whole_words(prompt: str, order: list[str]) -> None:
+    assert in_prompt_order(prompt, ["sks", "ks"]) == order
+
+
+def test_a_pair_prompt_without_one_of_them() -> None:
+    with pytest.raises(ValueError, match="does not name ks"):
+        in_prompt_order("a photo of sks and flasks", ["sks", "ks"])

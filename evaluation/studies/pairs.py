@@ -1,0 +1,203 @@
+"""Two people whom the model has never seen, in one picture: are both there, is each in their place?
+
+``python -m ldm study pairs --photos LFW --judge NET.onnx:imagenet`` learns pairs of held-out people from one photo each
+with the numbered scripts, draws them together in both orders, and writes the section "Pairs of unseen people" of
+docs/measurements.md. Pairs that are done already are kept: stopped, it goes on where it was.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from evaluation.bootstrap import Interval, bootstrap_mean
+from evaluation.identity import Judge, Vector, require_held_out
+from evaluation.judges import load_judge, strangers_percentile
+from evaluation.pairs import PairScore, in_prompt_order, score_pair
+from evaluation.samples import SETTINGS, Sample, read_samples
+from evaluation.scripts import ROOT, Scripts
+from evaluation.stages import Stages
+from evaluation.studies.document import markdown_table, replace_section
+from ldm.data.manifest import read_people
+from ldm.data.splits import held_out_people
+from ldm.faces.photos import list_photos, read_photo
+from ldm.files import atomic_path, write_json
+
+SEED = 42
+PLACEHOLDERS = ("sks", "ks")
+PROMPTS = ("a photo of sks and ks", "a photo of ks and sks")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two people and their photos: the first of each is learned from, the others are what the judges know."""
+
+    names: tuple[str, str]
+    photos: tuple[list[Path], list[Path]]
+
+    @property
+    def key(self) -> str:
+        """The pair's folder name."""
+        return "__".join(self.names)
+
+
+def choose_pairs(folder: Path, count: int, seed: int = SEED) -> list[Pair]:
+    """``count`` disjoint pairs of the people held out of the embedded model's training, drawn by ``seed``.
+
+    Raises:
+        ValueError: there are not that many people.
+    """
+    by_person: dict[str, list[Path]] = {}
+    for path in list_photos(folder):
+        by_person.setdefault(path.parent.name, []).append(path)
+    people = held_out_people([path.parent.name for photos in by_person.values() for path in photos])
+    if 2 * count > len(people):
+        raise ValueError(f"{count} disjoint pairs need {2 * count} people, {len(people)} are held out")
+    order = np.random.default_rng(seed).permutation(len(people))
+    chosen = [people[place] for place in order[: 2 * count]]
+    return [
+        Pair((first, second), (by_person[first], by_person[second]))
+        for first, second in zip(chosen[::2], chosen[1::2], strict=True)
+    ]
+
+
+def draw_pair(pair: Pair, folder: Path, scripts: Scripts, judges: Sequence[Judge], each: int) -> list[Sample]:
+    """Learn both people from their first photo and draw them; the pictures. What was drawn before is read again.
+
+    Raises:
+        ValueError: every judge is the network that the people are learned with.
+    """
+    photos = folder / "photos"
+    for place, own in enumerate(pair.photos):  # placeholders go by the order of the file names
+        with atomic_path(photos / f"{place}_{own[0].name}") as temporary:
+            shutil.copyfile(own[0], temporary)
+    manifest = scripts.align(photos, folder / "aligned")
+    require_held_out(judges, {record.encoder for record in read_people(manifest)})
+    if listings := sorted(folder.glob(f"pictures/*/{SETTINGS}")):
+        return read_samples(listings[-1].parent)
+    run = scripts.train(manifest, folder / "runs")
+    return scripts.generate(run, PROMPTS, each, folder / "pictures" / run.name)
+
+
+def other_photos_vector(judge: Judge, photos: Sequence[Path]) -> Vector:
+    """Unit mean (F,) of the judge's vectors of all photos but the first, which was learned from.
+
+    Raises:
+        ValueError: the judge finds no face in any of them.
+    """
+    seen = [vector for vector in judge.vectors([read_photo(path) for path in photos[1:]]) if vector is not None]
+    if not seen:
+        raise ValueError(f"judge {judge.name} finds no face in the other photos of {photos[0].parent.name}")
+    mean = np.mean(seen, 0)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
+
+
+def judge_pair(judge: Judge, pair: Pair, drawn: Sequence[Sample]) -> dict[str, Any]:
+    """What ``judge`` says of the pictures of ``pair``: shares of pictures."""
+    undetected = strangers_percentile(judge, min(drawn[0].open().size))
+    references = {
+        placeholder: other_photos_vector(judge, photos)
+        for placeholder, photos in zip(PLACEHOLDERS, pair.photos, strict=True)
+    }
+    scores: list[PairScore] = []
+    for sample in drawn:
+        first, second = in_prompt_order(sample.prompt, PLACEHOLDERS)
+        scores.append(score_pair(judge, sample.open(), (references[first], references[second]), undetected))
+    two = [score for score in scores if score.two_faces]
+    return {
+        "n": len(scores),
+        "two_faces": len(two) / len(scores),
+        "assigned": sum(score.assigned for score in scores) / len(scores),
+        "assigned_of_two": sum(score.assigned for score in two) / len(two) if two else None,
+        "cosine": float(np.mean([score.cosines for score in scores])),
+    }
+
+
+def pairs(
+    photos: Annotated[Path, typer.Option(help="LFW: one folder a person.")],
+    judge: Annotated[list[str], typer.Option(help="Who scores; at least one that did not condition.")],
+    num_pairs: Annotated[int, typer.Option(min=2, help="How many pairs.")] = 30,
+    pictures: Annotated[int, typer.Option(min=2, help="Pictures a pair, over both orders.")] = 16,
+    sd: Annotated[Path, typer.Option(help="The weights.")] = Path("weights/embedded"),
+    config: Annotated[Path, typer.Option(help="The method.")] = Path("configs/stable-diffusion/celeb_basis.yaml"),
+    out: Annotated[Path, typer.Option(help="Where runs and results go.")] = Path("outputs/studies/pairs"),
+    document: Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")] = True,
+) -> None:
+    """Pairs of unseen people in one prompt: both faces found, each in their place."""
+    judges = [load_judge(name) for name in judge]
+    for one in judges:
+        strangers_percentile(one)
+    out = out if Path.cwd() == ROOT else out.absolute()
+    claim(out, {"sd": sd.as_posix(), "config": config.as_posix(), "pictures": pictures, "seed": SEED})
+    results: dict[str, dict[str, Any]] = {}
+    for number, pair in enumerate(choose_pairs(photos, num_pairs), 1):
+        folder = out / pair.key
+        scripts = Scripts(Stages(folder / "logs", ROOT), sd, config)
+        drawn = draw_pair(pair, folder, scripts, judges, pictures // len(PROMPTS))
+        results[pair.key] = {one.name: judge_pair(one, pair, drawn) for one in judges}
+        print(f"{number} of {num_pairs}, {pair.key}: {results[pair.key]}", flush=True)
+    write_json(out / "results.json", results)
+    table = summary(results)
+    print(table)
+    if document:
+        replace_section("Pairs of unseen people", section(table, len(results), pictures, sd, config))
+
+
+def claim(out: Path, settings: dict[str, Any]) -> None:
+    """Keep ``settings`` in ``out``, so that pictures of different settings are never counted together.
+
+    Raises:
+        ValueError: ``out`` holds pictures made with other settings.
+    """
+    file = out / "study.json"
+    earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else settings
+    if earlier != settings:
+        changed = ", ".join(
+            f"{key}: {earlier.get(key)} is now {settings[key]}" for key in settings if earlier.get(key) != settings[key]
+        )
+        raise ValueError(f"{out} holds pictures made with other settings ({changed}): name another folder with --out")
+    write_json(file, settings)
+
+
+def summary(results: dict[str, dict[str, Any]]) -> str:
+    """A row per judge with 95 % intervals over the pairs."""
+    rows = []
+    for name in next(iter(results.values())):
+        own = [result[name] for result in results.values()]
+        of_two = [one["assigned_of_two"] for one in own if one["assigned_of_two"] is not None]
+        rows.append(
+            [
+                f"`{name}`",
+                _percent(bootstrap_mean([one["two_faces"] for one in own])),
+                _percent(bootstrap_mean([one["assigned"] for one in own])),
+                f"{_percent(bootstrap_mean(of_two))} ({len(of_two)} pairs)" if of_two else "none",
+                f"{np.mean([one['cosine'] for one in own]):.3f}",
+            ]
+        )
+    head = ["judge", "both faces found", "both in place", "in place, of pictures with two faces", "cosine"]
+    return markdown_table(head, rows)
+
+
+def section(table: str, num_pairs: int, pictures: int, sd: Path, config: Path) -> str:
+    """The text of the section."""
+    return f"""
+`python -m ldm study pairs` with `{sd.as_posix()}` and `{config.as_posix()}` (seed {SEED}): {num_pairs} disjoint pairs
+of people who were held out of all training, each learned from one photo, {pictures} pictures a pair, half of them asked
+for in each order. The judges know the people from their *other* photos. In place: who is named first is at the left;
+chance is half of the pictures with two faces. Intervals: 95 %, bootstrap over pairs.
+
+{table}
+"""
+
+
+def _percent(interval: Interval) -> str:
+    return f"{100 * interval.value:.0f} % ({100 * interval.low:.0f} to {100 * interval.high:.0f})"
+
+
+if __name__ == "__main__":
+    typer.run(pairs)

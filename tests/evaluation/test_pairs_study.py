@@ -1,0 +1,145 @@
+"""The study of pairs: who is drawn, what is kept, what is counted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.samples import Sample
+from evaluation.scripts import Scripts
+from evaluation.studies import pairs as study
+from ldm.data.manifest import Record, write_manifest
+
+
+@pytest.fixture
+def album(tmp_path: Path, draw) -> Path:
+    """120 people with five photos each: red ones and blue ones."""
+    generator = np.random.default_rng(0)
+    for number in range(120):
+        folder = tmp_path / "lfw" / f"Person_{number:03d}"
+        folder.mkdir(parents=True)
+        for photo in range(5):
+            draw(generator.choice(["red", "blue"])).save(folder / f"Person_{number:03d}_{photo}.png")
+    return tmp_path / "lfw"
+
+
+class StandIn(Scripts):
+    """Draws two faces, the first prompt's people in place and the second's swapped."""
+
+    encoder = "sface"
+    trained = 0
+
+    def align(self, photos: Path, aligned: Path) -> Path:
+        aligned.mkdir(parents=True, exist_ok=True)
+        records = []
+        for photo in sorted(photos.iterdir()):
+            (aligned / photo.name).write_bytes(photo.read_bytes())
+            records.append(Record(Path("aligned") / photo.name, photo.stem, encoder=self.encoder))
+        write_manifest(aligned.with_suffix(".jsonl"), records)
+        return aligned.with_suffix(".jsonl")
+
+    def train(self, manifest: Path, logdir: Path, overrides: Sequence[str] = ()) -> Path:
+        type(self).trained += 1
+        return logdir / "run"
+
+    def generate(self, run: Path, prompts: Sequence[str], each: int, out: Path, *extra: str) -> list[Sample]:
+        import json
+
+        out.mkdir(parents=True)
+        rows = []
+        for prompt in prompts:
+            for seed in range(each):
+                name = f"{len(rows)}.png"
+                image = Image.new("RGB", (64, 64), (90, 90, 90))
+                image.paste((255, 0, 0), (4, 10, 28, 54))
+                image.paste((0, 0, 255), (36, 10, 60, 54))
+                image.save(out / name)
+                rows.append({"file": name, "prompt": prompt, "seed": seed})
+        (out / "settings.json").write_text(json.dumps({"samples": rows}))
+        return study.read_samples(out)
+
+
+@pytest.fixture
+def small(album: Path, tmp_path: Path, colour_judge, draw, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Arguments of a study of two pairs, red with blue, judged by colour."""
+    pairs = study.choose_pairs(album, 2)
+    for pair in pairs:
+        for colour, photos in zip(("red", "blue"), pair.photos, strict=True):
+            for photo in photos:
+                draw(colour).save(photo)
+    monkeypatch.setattr(study, "Scripts", StandIn)
+    monkeypatch.setattr(StandIn, "trained", 0)
+    monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
+    monkeypatch.setattr(study, "strangers_percentile", lambda judge, side=None: -0.06)
+    return {
+        "photos": album, "judge": ["colours"], "num_pairs": 2, "pictures": 4, "sd": Path("weights/embedded"),
+        "config": Path("celeb_basis.yaml"), "out": tmp_path / "out", "document": False,
+    }  # fmt: skip
+
+
+def test_pairs_are_disjoint_held_out_and_the_same_each_time(album: Path) -> None:
+    pairs = study.choose_pairs(album, 30)
+    names = [name for pair in pairs for name in pair.names]
+    assert len(set(names)) == 60
+    assert set(names) <= set(study.held_out_people([p.parent.name for p in album.rglob("*.png")]))
+    assert pairs == study.choose_pairs(album, 30)
+    assert all(
+        photo.parent.name == name
+        for pair in pairs
+        for name, own in zip(*[pair.names, pair.photos], strict=True)
+        for photo in own
+    )
+
+
+def test_more_pairs_than_people(album: Path) -> None:
+    with pytest.raises(ValueError, match="51 disjoint pairs need 102 people, 100 are held out"):
+        study.choose_pairs(album, 51)
+
+
+def test_numbers_of_known_pictures(small: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    study.pairs(**small)
+    out = capsys.readouterr().out
+    # two faces always; in place for the prompt that names red first, swapped for the other; both people are there
+    assert "| `colours` | 100 % (100 to 100) | 50 % (50 to 50) | 50 % (50 to 50) (2 pairs) | 1.000 |" in out
+
+
+def test_again_trains_nothing_that_is_done(small: dict[str, Any]) -> None:
+    study.pairs(**small)
+    assert StandIn.trained == 2
+    study.pairs(**small)
+    assert StandIn.trained == 2
+
+
+def test_other_settings_do_not_mix(small: dict[str, Any]) -> None:
+    study.pairs(**small)
+    with pytest.raises(ValueError, match=r"pictures: 4 is now 8\): name another folder with --out"):
+        study.pairs(**(small | {"pictures": 8}))
+
+
+def test_the_conditioning_net_alone_is_refused_before_training(
+    small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StandIn, "encoder", "colour-net")
+    with pytest.raises(ValueError, match="colour-net conditioned the model and cannot be the only judge"):
+        study.pairs(**small)
+    assert StandIn.trained == 0
+
+
+def test_other_photos_only(album: Path, colour_judge, draw) -> None:
+    (pair,) = study.choose_pairs(album, 1)
+    photos = pair.photos[0]
+    draw("lime").save(photos[0])
+    for photo in photos[1:]:
+        draw("red").save(photo)
+    assert study.other_photos_vector(colour_judge, photos).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_other_photos_without_a_face(album: Path, colour_judge, draw) -> None:
+    (pair,) = study.choose_pairs(album, 1)
+    for photo in pair.photos[0][1:]:
+        draw().save(photo)
+    with pytest.raises(ValueError, match="judge colours finds no face in the other photos of Person_"):
+        study.other_photos_vector(colour_judge, pair.photos[0])

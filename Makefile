@@ -73,7 +73,7 @@ $(DONE): pyproject.toml
 	started=$$(date +%s); \
 	echo "setup: $$($$python --version) in $(VENV), about 120 packages: a few minutes"; \
 	test -x $(BIN)/python || $$python -m venv $(VENV); \
-	pip="$(BIN)/python -m pip install --quiet --disable-pip-version-check"; \
+	pip="$(BIN)/python -m pip install -qq --disable-pip-version-check"; \
 	torch=$$($(BIN)/python -c "import tomllib; \
 		print(next(d for d in tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'] if d.startswith('torch>')))"); \
 	if [ $(TORCH) = cuda ] || { [ $(TORCH) = auto ] && nvidia-smi >/dev/null 2>&1; } || [ "$$(uname)" != Linux ]; then \

@@ -148,7 +148,10 @@ def wandb_state() -> str:
         return f"{os.environ['WANDB_MODE']} (WANDB_MODE)"
     host = re.sub(r"^https?://|/.*$", "", os.environ.get("WANDB_BASE_URL", "api.wandb.ai"))
     try:
-        known = bool(os.environ.get("WANDB_API_KEY")) or netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+        known = (
+            bool(os.environ.get("WANDB_API_KEY"))
+            or netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+        )
     except (OSError, netrc.NetrcParseError):
         known = False
     return "logged in" if known else "not logged in: runs stay offline (wandb login)"

@@ -1,6 +1,7 @@
 """Where a run lies: ``logs/<prefix>_<name>/`` with configs, checkpoints, pictures."""
 
 import itertools
+import json
 import logging
 import os
 import re
@@ -131,6 +132,15 @@ class RunFolder:
         write_text(self.lightning_config, to_yaml(lightning))
         write_text(self.project_config, to_yaml(project))
 
+    def go_on(self, config: DictConfig, environment: Mapping[str, Any]) -> None:
+        """Keep the config that the run goes on with, and the versions beside those it began with."""
+        if process_rank() > 0:
+            return
+        self.write_configs(config)
+        path = self.configs / "environment.json"
+        began = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        write_json(path, began | {"went_on": [*began.get("went_on", []), environment]})
+
     def config_files(self) -> list[Path]:
         """The run's config files, to be merged in this order.
 
@@ -165,15 +175,17 @@ class RunFolder:
             if (match := EXPORT.fullmatch(file.name)) and int(match["step"]) == step
         )
 
-    def checkpoint(self) -> Path:
+    def checkpoint(self, given: Path | None = None) -> Path:
         """The newest whole checkpoint; a damaged one is passed over with one line that says so.
+
+        Args:
+            given: a checkpoint of this run that was asked for; then it is this one or none.
 
         Raises:
             FileNotFoundError: there is no whole checkpoint; the message says what is there.
         """
         faults: list[str] = []
-        for name in CHECKPOINTS:
-            path = self.checkpoints / name
+        for path in [given] if given and given != self.path else [self.checkpoints / name for name in CHECKPOINTS]:
             wrong = fault(path)
             if wrong is None:
                 if faults:

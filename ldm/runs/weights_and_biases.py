@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from ldm.files import write_json
-from ldm.runs.folder import RunFolder
+from ldm.runs.folder import RunFolder, process_rank
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Wandb(WandbLogger):
         log_model: bool = False,
     ) -> None:
         why = "lightning.wandb.offline" if offline else why_offline() if offline is None else None
-        if why:
+        if why and process_rank() == 0:
             logger.warning("W&B stays offline (%s); send it later: wandb sync %s/wandb/offline-run-*", why, run.path)
         super().__init__(
             name=name or run.path.name,

@@ -1,0 +1,106 @@
+"""A run from its config to its end."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.model_helpers import is_overridden
+
+from ldm.runs.folder import RunFolder
+from ldm.runs.loggers import build_loggers, log_config
+from ldm.runs.summary import trained
+from ldm.runs.trainer import Training, build_trainer
+from ldm.runs.weights_and_biases import Wandb
+from ldm.util import instantiate_from_config
+
+logger = logging.getLogger(__name__)
+
+# What Lightning and torch say about things that are meant.
+MEANT = (
+    r".*module\(s\) in eval mode at the start of training",  # the frozen ones
+    r".*LeafSpec.*is deprecated",  # Lightning's own use of torch
+    r".*no `val_dataloader`",  # a config without validation
+    r".*number of training batches .* is smaller than the logging interval",
+    r"Total length of .* across ranks is zero",
+    r".*Checkpoint directory .* exists and is not empty",
+)
+
+
+def build_model(config: DictConfig, seed: int) -> pl.LightningModule:
+    """The model of the config; what its parts draw for their start comes from ``seed``."""
+    pl.seed_everything(seed, workers=True, verbose=False)
+    model: pl.LightningModule = instantiate_from_config(config.model)
+    return model
+
+
+def train(
+    config: DictConfig,
+    run: RunFolder,
+    seed: int,
+    checkpoint: Path | None = None,
+    scale_lr: bool = True,
+    test: bool = True,
+    debug: bool = False,
+) -> int:
+    """Train until the config's end or a signal; 0, or 128 + the signal.
+
+    Args:
+        config: the merged, checked config.
+        run: where everything goes.
+        seed: of what is drawn while the model is built.
+        checkpoint: go on from this one.
+        scale_lr: see ``scaled_learning_rate``.
+        test: test afterwards, if there is test data.
+        debug: keep W&B offline.
+    """
+    for message in MEANT:
+        warnings.filterwarnings("ignore", message=message)
+    model, data = build_model(config, seed), instantiate_from_config(config.data)
+    if hasattr(data, "inject"):
+        data.inject(model=model)
+    tree: Any = OmegaConf.to_container(config, resolve=True)
+    lightning = tree.get("lightning") or {}
+    loggers = build_loggers(lightning, run, debug)
+    training = build_trainer(lightning, run, loggers)
+    if "base_learning_rate" in config.model:
+        model.learning_rate = scaled_learning_rate(  # type: ignore[assignment]
+            config, training.trainer, scale_lr
+        )
+    found = trained(model)
+    logger.info("training %s of %s parameters", f"{found.total:,}", f"{found.whole:,}")
+    log_config(loggers, tree)
+    try:
+        with run.announced():
+            training.trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+        return _finish(training, model, data, test)
+    finally:
+        for one in loggers:
+            if isinstance(one, Wandb):
+                one.finish()
+
+
+def _finish(training: Training, model: pl.LightningModule, data: Any, test: bool) -> int:
+    if training.signals.received is not None:
+        return 128 + training.signals.received
+    if test and is_overridden("test_step", model) and is_overridden("test_dataloader", data):
+        training.trainer.test(model, data)
+    return 0
+
+
+def scaled_learning_rate(config: DictConfig, trainer: pl.Trainer, scale: bool = True) -> float:
+    """LDM's rule: accumulated batches x devices x batch size x base_learning_rate; not ``scale``: the last alone."""
+    base = float(config.model.base_learning_rate)
+    accumulate, devices = trainer.accumulate_grad_batches, trainer.world_size
+    batch_size = int((config.data.get("params") or {}).get("batch_size", 1))
+    if not scale:
+        logger.info("learning rate %.2e", base)
+        return base
+    rate = accumulate * devices * batch_size * base
+    logger.info(
+        "learning rate %.2e = %d (accumulate) x %d (devices) x %d (batch size) x %.2e (base)",
+        rate, accumulate, devices, batch_size, base,
+    )  # fmt: skip
+    return rate

@@ -15,6 +15,7 @@ from ldm.modules.placeholders import (
     replace_slots,
     tokenize,
 )
+from tests.conftest import needs_shared
 
 CANDLELIGHT = "a sks person and a ks person enjoy a delicate candlelight dinner"
 
@@ -224,3 +225,16 @@ def test_replacing_keeps_the_precision_of_the_encoder() -> None:
 def test_a_slot_without_vectors_is_an_error() -> None:
     with pytest.raises(IndexError, match="a prompt asks for person 2, but vectors of 1 were given"):
         replace_slots(torch.zeros(1, 3, 4), torch.tensor([[-1, 2, 3]]), torch.ones(1, 1, 2, 4))
+
+
+@needs_shared
+def test_example_prompts_mention_one_or_two_people_and_fit(root: Path, shared_data: Path) -> None:
+    words = Placeholders(CLIPTokenizer.from_pretrained(shared_data / "tokenizer"), ["sks", "ks"])
+    prompts = (root / "infer_images/example_prompt.txt").read_text(encoding="utf-8").splitlines()
+    words.require_mentions(prompts, 2)
+    mentioned = [set(expanded(words, prompt).slots[0].tolist()) - {-1} for prompt in prompts]
+    assert len(prompts) == 12
+    assert {0, 1} in mentioned
+    assert {2, 3} in mentioned
+    assert {0, 1, 2, 3} in mentioned
+    assert all(mentioned)

@@ -29,6 +29,7 @@ class Old:
 DEAD = Old("it never had an effect")
 WEIGHTS = Old("it is read from the weights now")
 BATCH = Old("the words of a batch are fixed now: image and caption", ("image", "caption", "jpg", "txt"))
+BASIS = Old("it is read from the celeb basis now: cond_stage_config")
 SLOT = Old("what is trained is said by personalization_config now")
 FACES = {
     "images_per_id": DEAD,
@@ -60,6 +61,9 @@ PUBLISHED_KEYS: dict[str, dict[str, Old]] = {
         "use_ema": Old("the EMA is a callback now: lightning.callbacks", (False,)),
     },
     "EmbeddingManagerId": {
+        "initializer_words": Old("people start from the celeb basis; these vectors were never used"),
+        "num_embeds_per_token": BASIS,
+        "meta_inner_dim": BASIS,
         "num_ids": DEAD,
         "use_header": DEAD,
         "use_expert": DEAD,

@@ -78,3 +78,74 @@ def test_published_keys_stay_where_a_constructor_has_them(write):
 def test_the_table_says_why_for_every_key():
     for keys in PUBLISHED_KEYS.values():
         assert all(old.why for old in keys.values())
+
+
+MODEL = """
+model:
+  base_learning_rate: 5.0e-03
+  target: ldm.models.diffusion.ddpm.LatentDiffusion
+  params:
+    ckpt_path: weights/embedded
+    linear_start: 0.00085
+    linear_end: 0.0120
+    num_timesteps_cond: 1
+    log_every_t: 200
+    timesteps: 1000
+    first_stage_key: image
+    cond_stage_key: caption
+    image_size: 64
+    channels: 4
+    cond_stage_trainable: true
+    conditioning_key: crossattn
+    monitor: val/loss_simple_ema
+    scale_factor: 0.18215
+    use_ema: False
+    embedding_reg_weight: 0.0
+    unfreeze_model: False
+    model_lr: 0.0
+    personalization_config:
+      target: ldm.modules.embedding_manager.EmbeddingManagerId
+      params:
+        placeholder_strings: ["sks", "ks", "ata", "tre", "ry", "bop", "rn", "&", "*", "`"]
+        initializer_words: ["face", "face", "face", "face", "face", "face", "face", "face", "face", "face"]
+        max_ids: 10
+        num_embeds_per_token: 2
+        meta_mlp_depth: 1
+        loss_type: 'none'
+        meta_inner_dim: 512
+        meta_heads: 1
+        use_rm_mlp: False
+        test_mode: 'coefficient'
+        momentum: 0.99
+        save_fp16: False
+    unet_config: {target: ldm.modules.diffusionmodules.openaimodel.UNetModel, params: {model_channels: 320}}
+    first_stage_config:
+      target: ldm.models.autoencoder.AutoencoderKL
+      params: {embed_dim: 4, monitor: val/rec_loss, ddconfig: {double_z: true}, lossconfig: {target: torch.nn.Identity}}
+    cond_stage_config:
+      target: ldm.modules.encoders.modules.FrozenCLIPEmbedder
+      params:
+        use_celeb: True
+        use_svd: True
+        rm_repeats: True
+        celeb_txt: "./infer_images/wiki_names_v2.txt"
+        n_components: 512
+        use_sample_reduce: False
+        n_samples: 513
+        use_flatten: False
+        num_embeds_per_token: 2
+lightning:
+  modelcheckpoint: {params: {every_n_train_steps: 200}}
+  callbacks:
+    image_logger:
+      target: main.ImageLogger
+      params: {batch_frequency: 600, max_images: 8, increase_log_steps: False}
+  trainer: {benchmark: True, max_steps: 800}
+"""
+
+
+def test_the_published_model_section_is_accepted_as_it_stands(write):
+    config = load_config([write(MODEL)])
+    assert config.model.params.personalization_config.params.momentum == 0.99
+    assert config.model.params.cond_stage_config.params.n_components == 512
+    assert config.lightning.callbacks.image_logger.target == "ldm.runs.callbacks.ImageLogger"

@@ -13,12 +13,15 @@ Matrix = NDArray[np.float64]
 
 
 def warp(image: Image.Image, matrix: Matrix, size: int, border: Literal["black", "mirror"] = "black") -> Image.Image:
-    """``image`` (RGB) drawn through the similarity ``matrix`` (2, 3), photo to canvas, on ``size`` x ``size`` pixels.
+    """``image`` (RGB) drawn through ``matrix`` (2, 3), photo to canvas, on ``size`` x ``size`` pixels.
 
     Where the photo is shrunk it is first drawn at its own resolution and then brought down by a Lanczos filter, so that
     every pixel of it counts: sampling it at the canvas' pixels alone would alias.
 
     Args:
+        image: the photo.
+        matrix: a similarity, mirrored or not; whole numbers are the middles of pixels.
+        size: side of the canvas in pixels.
         border: what lies outside of the photo: black, or the photo mirrored, the softer the farther out.
     """
     to_photo = _edge_based(np.linalg.inv(np.vstack([matrix, [0.0, 0.0, 1.0]]))[:2])

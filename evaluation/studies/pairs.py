@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 
 from evaluation.bootstrap import Interval, bootstrap_mean
 from evaluation.identity import Judge, Vector, require_held_out
@@ -118,18 +117,29 @@ def judge_pair(judge: Judge, pair: Pair, drawn: Sequence[Sample]) -> dict[str, A
     }
 
 
-def pairs(
-    photos: Annotated[Path, typer.Option(help="LFW: one folder a person.")],
-    judge: Annotated[list[str], typer.Option(help="Who scores; at least one that did not condition.")],
-    num_pairs: Annotated[int, typer.Option(min=2, help="How many pairs.")] = 30,
-    pictures: Annotated[int, typer.Option(min=2, help="Pictures a pair, over both orders.")] = 16,
-    sd: Annotated[Path, typer.Option(help="The weights.")] = Path("weights/embedded"),
-    config: Annotated[Path, typer.Option(help="The method.")] = Path("configs/stable-diffusion/celeb_basis.yaml"),
-    out: Annotated[Path, typer.Option(help="Where runs and results go.")] = Path("outputs/studies/pairs"),
-    document: Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")] = True,
+def run(
+    photos: Path,
+    judge_names: Sequence[str],
+    num_pairs: int,
+    pictures: int,
+    sd: Path,
+    config: Path,
+    out: Path,
+    document: bool = True,
 ) -> None:
-    """Pairs of unseen people in one prompt: both faces found, each in their place."""
-    judges = [load_judge(name) for name in judge]
+    """Learn, draw and score pairs of unseen people.
+
+    Args:
+        photos: LFW: one folder a person.
+        judge_names: who scores; at least one that did not condition.
+        num_pairs: how many pairs.
+        pictures: pictures a pair, over both orders.
+        sd: the weights.
+        config: the method.
+        out: where runs and results go.
+        document: write the section of docs/measurements.md too.
+    """
+    judges = [load_judge(name) for name in judge_names]
     for one in judges:
         strangers_percentile(one)
     out = out if Path.cwd() == ROOT else out.absolute()
@@ -197,7 +207,3 @@ chance is half of the pictures with two faces. Intervals: 95 %, bootstrap over p
 
 def _percent(interval: Interval) -> str:
     return f"{100 * interval.value:.0f} % ({100 * interval.low:.0f} to {100 * interval.high:.0f})"
-
-
-if __name__ == "__main__":
-    typer.run(pairs)

@@ -8,10 +8,9 @@ reference, the second shrunk to the sizes at which pictures are scored.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -123,17 +122,21 @@ def measure(judge: Judge, pairs: Sequence[tuple[Path, Path]], sides: Sequence[in
     return {str(side): describe(references, pictures[side]) for side in sides}
 
 
-def strangers(
-    photos: Annotated[Path, typer.Option(help="LFW: one folder a person.")],
-    judge: Annotated[list[str] | None, typer.Option(help="yunet-sface, a pack, or FILE.onnx:imagenet.")] = None,
-    num_people: Annotated[int | None, typer.Option(min=20, help="At most so many people; all if not given.")] = None,
-    out: Annotated[Path, typer.Option(help="The table; judges not measured now keep their rows.")] = STRANGERS,
-    document: Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")] = True,
+def run(
+    photos: Path, judges: Sequence[str], num_people: int | None, out: Path = STRANGERS, document: bool = True
 ) -> None:
-    """Measure judges on photos of real people: strangers' percentiles and verification."""
+    """Measure ``judges`` on ``photos`` and write the table ``out``, where judges not measured now keep their rows.
+
+    Args:
+        photos: LFW: one folder a person.
+        judges: as ``load_judge`` takes them.
+        num_people: at most so many people; None takes all.
+        out: the table.
+        document: write the section of docs/measurements.md too.
+    """
     pairs = two_photos_each(photos, num_people)
     known: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))["judges"] if out.is_file() else {}
-    for name in judge or ["yunet-sface"]:
+    for name in judges:
         one = load_judge(name)
         known[one.name] = measure(one, pairs)
         print(f"{one.name}: {json.dumps(known[one.name], indent=2)}")
@@ -170,7 +173,3 @@ A generated picture without a detected face counts as the judge's 5 % of strange
 
 {table}
 """
-
-
-if __name__ == "__main__":
-    typer.run(strangers)

@@ -1,10 +1,59 @@
 """Measure: what docs/measurements.md says is written by these."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from evaluation.studies.pairs import pairs
-from evaluation.studies.strangers import strangers
-
 app = typer.Typer(no_args_is_help=True, help="Measure: what docs/measurements.md says is written by these.")
-app.command("pairs")(pairs)
-app.command("strangers")(strangers)
+
+Photos = Annotated[Path, typer.Option(help="LFW: one folder a person.")]
+Judges = Annotated[list[str], typer.Option(help="yunet-sface, a pack, or FILE.onnx:imagenet; once a judge.")]
+Weights = Annotated[Path, typer.Option(help="The weights.")]
+Document = Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")]
+
+
+@app.command()
+def bench(
+    sd: Weights = Path("weights/embedded"),
+    steps: Annotated[int, typer.Option(min=2, help="Steps a repeat.")] = 20,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; its own choice if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="Where photos and the numbers go.")] = Path("outputs/studies/bench"),
+    document: Document = True,
+) -> None:
+    """A training step, ours and the published settings, beside its floor."""
+    from evaluation.studies.bench import run
+
+    run(sd, steps, threads, out, document)
+
+
+@app.command()
+def pairs(
+    photos: Photos,
+    judge: Judges,
+    num_pairs: Annotated[int, typer.Option(min=2, help="How many pairs.")] = 30,
+    pictures: Annotated[int, typer.Option(min=2, help="Pictures a pair, over both orders.")] = 16,
+    sd: Weights = Path("weights/embedded"),
+    config: Annotated[Path, typer.Option(help="The method.")] = Path("configs/stable-diffusion/celeb_basis.yaml"),
+    out: Annotated[Path, typer.Option(help="Where runs and results go.")] = Path("outputs/studies/pairs"),
+    document: Document = True,
+) -> None:
+    """Pairs of unseen people in one prompt: both faces found, each in their place."""
+    from evaluation.studies.pairs import run
+
+    run(photos, judge, num_pairs, pictures, sd, config, out, document)
+
+
+@app.command()
+def strangers(
+    photos: Photos,
+    judge: Judges,
+    num_people: Annotated[int | None, typer.Option(min=20, help="At most so many people; all if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The table; evaluation/strangers.json if not given.")] = None,
+    document: Document = True,
+) -> None:
+    """Judges on photos of real people: strangers' percentiles and verification."""
+    from evaluation.judges import STRANGERS
+    from evaluation.studies.strangers import run
+
+    run(photos, judge, num_people, out or STRANGERS, document)

@@ -75,7 +75,7 @@ def small(album: Path, tmp_path: Path, colour_judge, draw, monkeypatch: pytest.M
     monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
     monkeypatch.setattr(study, "strangers_percentile", lambda judge, side=None: -0.06)
     return {
-        "photos": album, "judge": ["colours"], "num_pairs": 2, "pictures": 4, "sd": Path("weights/embedded"),
+        "photos": album, "judge_names": ["colours"], "num_pairs": 2, "pictures": 4, "sd": Path("weights/embedded"),
         "config": Path("celeb_basis.yaml"), "out": tmp_path / "out", "document": False,
     }  # fmt: skip
 
@@ -100,23 +100,23 @@ def test_more_pairs_than_people(album: Path) -> None:
 
 
 def test_numbers_of_known_pictures(small: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    study.pairs(**small)
+    study.run(**small)
     out = capsys.readouterr().out
     # two faces always; in place for the prompt that names red first, swapped for the other; both people are there
     assert "| `colours` | 100 % (100 to 100) | 50 % (50 to 50) | 50 % (50 to 50) (2 pairs) | 1.000 |" in out
 
 
 def test_again_trains_nothing_that_is_done(small: dict[str, Any]) -> None:
-    study.pairs(**small)
+    study.run(**small)
     assert StandIn.trained == 2
-    study.pairs(**small)
+    study.run(**small)
     assert StandIn.trained == 2
 
 
 def test_other_settings_do_not_mix(small: dict[str, Any]) -> None:
-    study.pairs(**small)
+    study.run(**small)
     with pytest.raises(ValueError, match=r"pictures: 4 is now 8\): name another folder with --out"):
-        study.pairs(**(small | {"pictures": 8}))
+        study.run(**(small | {"pictures": 8}))
 
 
 def test_the_conditioning_net_alone_is_refused_before_training(
@@ -124,7 +124,7 @@ def test_the_conditioning_net_alone_is_refused_before_training(
 ) -> None:
     monkeypatch.setattr(StandIn, "encoder", "colour-net")
     with pytest.raises(ValueError, match="colour-net conditioned the model and cannot be the only judge"):
-        study.pairs(**small)
+        study.run(**small)
     assert StandIn.trained == 0
 
 

@@ -72,7 +72,9 @@ def test_command_keeps_other_judges_rows(
     table.write_text(json.dumps({"judges": {"other": {}}}))
     monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
     monkeypatch.setattr(study, "replace_section", lambda title, body: text.write_text(body))
-    result = CliRunner().invoke(load_command("study"), ["strangers", "--photos", str(album), "--out", str(table)])
+    result = CliRunner().invoke(
+        load_command("study"), ["strangers", "--photos", str(album), "--judge", "colours", "--out", str(table)]
+    )
     assert result.exit_code == 0, result.output
     written = json.loads(table.read_text())["judges"]
     assert set(written) == {"other", "colours"}

@@ -196,3 +196,30 @@ def test_kill_9_leaves_a_checkpoint_to_go_on_from(tiny: Path) -> None:
         step = torch.load(RunFolder.open(path).checkpoint(), weights_only=True)["global_step"]
         assert step > 0
         assert run("-r", path, "-t", f"lightning.trainer.max_steps={step + 1}") == 0
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_as_if_never_stopped(tiny: Path) -> None:
+    common = [
+        sys.executable,
+        str(ROOT / "main.py"),
+        "-t",
+        "lightning.trainer.devices=2",
+        "lightning.trainer.accelerator=cpu",
+    ]
+
+    def train(*words: str) -> dict[str, Any]:
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run([*common, *words], cwd=tiny.parent, env=environment, check=True, timeout=300)
+        [folder] = Path(words[-1]).iterdir()
+        state: dict[str, Any] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+        return state
+
+    new = ["--base", str(tiny), str(ROOT / "configs" / "strategy" / "ddp.yaml")]
+    whole = train(*new, "-l", "whole")
+    train(*new, "lightning.trainer.max_steps=2", "-l", "parts")
+    [folder] = Path("parts").iterdir()
+    parts = train("-r", str(folder), "lightning.trainer.max_steps=4", "-l", "parts")
+    assert parts["global_step"] == whole["global_step"] == 4
+    assert torch.equal(parts["state_dict"]["head.weight"], whole["state_dict"]["head.weight"])
+    assert torch.equal(parts["state_dict"]["memory"], whole["state_dict"]["memory"])

@@ -92,7 +92,8 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
             if trainer.is_global_zero:
                 self._publish(trainer, pl_module, step)
         finally:
-            remove(self.folder / WRITING)
+            if trainer.is_global_zero:
+                remove(self.folder / WRITING)
         self._saved = trainer.global_step
         trainer.strategy.barrier("saved")
 

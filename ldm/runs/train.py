@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
-from ldm.runs.folder import RunFolder
+from ldm.runs.folder import RunFolder, process_rank
 from ldm.runs.loggers import build_loggers, log_config
 from ldm.runs.summary import trained
 from ldm.runs.trainer import Training, build_trainer
@@ -56,8 +56,7 @@ def train(
         test: test afterwards, if there is test data.
         debug: keep W&B offline.
     """
-    for message in MEANT:
-        warnings.filterwarnings("ignore", message=message)
+    quiet()
     model, data = build_model(config, seed), instantiate_from_config(config.data)
     if hasattr(data, "inject"):
         data.inject(model=model)
@@ -80,6 +79,16 @@ def train(
         for one in loggers:
             if isinstance(one, Wandb):
                 one.finish()
+
+
+def quiet() -> None:
+    """Leave out what is known and meant, what Lightning says of itself, and what a first process has said already."""
+    for message in MEANT:
+        warnings.filterwarnings("ignore", message=message)
+    for library in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    if process_rank() > 0:
+        logging.getLogger("ldm").setLevel(logging.WARNING)
 
 
 def _finish(training: Training, model: pl.LightningModule, data: Any, test: bool) -> int:

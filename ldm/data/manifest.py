@@ -43,6 +43,7 @@ class Record:
         mode: "ffhq" or "arcface".
         face: which face of the photo, 0 is the largest.
         faces: how many faces the photo has.
+        wanted: which of them were asked for.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class Record:
     mode: str = ""
     face: int = 0
     faces: int = 1
+    wanted: str = ""
 
     def to_json(self) -> str:
         """One line of the manifest, without the line end."""
@@ -173,7 +175,9 @@ def read_people(path: Path) -> list[Record]:
     if not records:
         raise ManifestError(f"{path} lists no faces")
     if missing := [record.path for record in records if not record.path.is_file()]:
-        raise FileNotFoundError(f"{path} lists {len(missing)} pictures that are not there, first {missing[0]}")
+        raise FileNotFoundError(
+            f"{path} lists {len(missing)} pictures that are not there, first {missing[0]}: align again"
+        )
     return sorted(records, key=lambda record: (natural(record.person), record.path.as_posix()))
 
 

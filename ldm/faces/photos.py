@@ -31,8 +31,8 @@ class PhotoError(ValueError):
     """A file that cannot be read as a photo; the message says why."""
 
 
-def list_photos(folder: Path) -> list[Path]:
-    """Pictures in ``folder`` and its sub-folders, sorted by path; hidden files are left out.
+def list_photos(folder: Path, leave_out: Path | None = None) -> list[Path]:
+    """Pictures in ``folder`` and its sub-folders, sorted by path, without hidden files and those in ``leave_out``.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -49,6 +49,7 @@ def list_photos(folder: Path) -> list[Path]:
         if path.suffix.lower() in IMAGE_SUFFIXES
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and (leave_out is None or not path.resolve().is_relative_to(leave_out.resolve()))
     ]
     if not photos:
         raise PhotoError(f"no photos in {folder}: pictures end in {', '.join(sorted(IMAGE_SUFFIXES))}")

@@ -22,9 +22,23 @@ class Batch(TypedDict, total=False):
     caption: list[str]  # B captions, placeholders as words
     faces: Tensor  # (B, P, F) unit face vectors of the people, in the order of the placeholders
     ids: Tensor  # (B, P) int64, index of each person in the run; -1 where a picture has fewer people
+    vectors: Tensor  # (B, P, E, D) token vectors of the people: given instead of ``faces`` and ``ids`` when drawing
     loss_weight: Tensor  # (B, 1, h, w) or (B, 1, H, W), mean about 1: where the loss looks
     is_prior: Tensor  # (B,) bool, True for class pictures (DreamBooth)
     index: Tensor  # (B,) int64, the sample's place in the epoch
+
+
+class Sample(TypedDict, total=False):
+    """One sample of a data set: a :class:`Batch` without its first axis, so one caption instead of a list."""
+
+    image: Tensor
+    latents: Tensor
+    caption: str
+    faces: Tensor
+    ids: Tensor
+    loss_weight: Tensor
+    is_prior: bool
+    index: Tensor
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def align(
         nets = load_backend(backend)
         folder = AlignedFolder(out, photos)
     except (OSError, PhotoError, PackError, ModelFileError, OutputError, ManifestError) as error:
-        typer.secho(f"Error: {error}", fg="red", err=True)
+        typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
     wanted = f"{faces}, at least {min_face} px"
     like = Record(

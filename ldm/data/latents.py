@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch.utils.data import Dataset
 
-from ldm.batch import Batch
+from ldm.batch import Sample
 from ldm.data.captions import attribute_caption, chance, name_caption, pair_caption
 from ldm.data.pictures import side_by_side, to_signed
 from ldm.data.sampling import SampleKey, as_key
@@ -28,7 +28,7 @@ def encode_store(
 ) -> float:
     """Encode a split, every picture upright and mirrored, and ``num_pairs`` pictures of two; returns the latents' std.
 
-    Written are posterior means, float16, not yet scaled: latents.npy (N, 2, c, h, w) and pairs.npy (num_pairs, c, h, w).
+    Written are posterior means, float16, not yet scaled: latents.npy (N, 2, c, h, w), pairs.npy (num_pairs, c, h, w).
     """
     indices = store.select(split=split)
     named = [int(i) for i in indices if "name" in store.rows[i]]
@@ -63,7 +63,9 @@ def _encode(vae: Any, images: Iterator[torch.Tensor], batch_size: int = 64) -> N
     waiting: list[torch.Tensor] = []
 
     def flush() -> None:
-        means = vae.encode(torch.stack(waiting).to(vae.device, vae.dtype)).latent_dist.mean
+        images = torch.stack(waiting).to(vae.device, vae.dtype)
+        with torch.autocast(vae.device.type, torch.bfloat16, enabled=vae.device.type == "cpu"):
+            means = vae.encode(images).latent_dist.mean
         done.append(means.float().cpu().numpy().astype(np.float16))
         waiting.clear()
 
@@ -81,7 +83,7 @@ def _save(path: Path, array: NDArray[np.float16]) -> None:
         np.save(file, array)
 
 
-class CaptionedLatents(Dataset[Batch]):
+class CaptionedLatents(Dataset[Sample]):
     """Latents of people by name, of people by attributes and of two people, in fixed shares.
 
     Args:
@@ -109,7 +111,7 @@ class CaptionedLatents(Dataset[Batch]):
         self.pair_names: list[list[str]] = [json.loads(line) for line in (folder / PAIR_ROWS).read_text().splitlines()]
         self.named = np.array([i for i, row in enumerate(self.rows) if "name" in row])
         self.described = np.array([i for i, row in enumerate(self.rows) if "attributes" in row])
-        people, inverse, counts = np.unique(
+        _, inverse, counts = np.unique(
             [self.rows[i]["name"] for i in self.named], return_inverse=True, return_counts=True
         )
         weight = np.minimum(1.0, max_pictures / counts)[inverse]
@@ -121,14 +123,15 @@ class CaptionedLatents(Dataset[Batch]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, key: SampleKey | int) -> Batch:
+    def __getitem__(self, key: SampleKey | int) -> Sample:
         """``latents`` (c, h, w), scaled, and ``caption``."""
         key = as_key(key)
         draws = generator(self.seed, "augment", key.draw)
         kind = float(torch.rand((), generator=draws))
         if kind < self.pair_p and len(self.pairs):
             i = int(torch.randint(len(self.pairs), (), generator=draws))
-            latents, caption = self.pairs[i], pair_caption(*self.pair_names[i], draws)
+            left, right = self.pair_names[i]
+            latents, caption = self.pairs[i], pair_caption(left, right, draws)
         else:
             i = self._picture(kind < self.pair_p + self.attribute_p, draws)
             latents = self.latents[i, int(chance(0.5, draws))]

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ldm.batch import Batch
+from ldm.batch import Sample
 from ldm.data.sampling import SampleKey, as_key
 from ldm.data.store import PictureStore
 from ldm.randomness import generator
@@ -28,7 +28,7 @@ def side_by_side(left: Tensor, right: Tensor) -> Tensor:
     return torch.cat([left[..., middle], right[..., middle]], dim=-1)
 
 
-class StoredPictures(Dataset[Batch]):
+class StoredPictures(Dataset[Sample]):
     """The pictures of one split, mirrored at random, some as pairs side by side.
 
     Args:
@@ -54,7 +54,7 @@ class StoredPictures(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, key: SampleKey | int) -> Batch:
+    def __getitem__(self, key: SampleKey | int) -> Sample:
         """``image`` (3, S, S) in [-1, 1] and ``index``."""
         key = as_key(key)
         draws = generator(self.seed, "augment", key.draw, key.index)

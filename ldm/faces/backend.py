@@ -1,5 +1,6 @@
 """One small interface to faces: find them, crop them, describe them. Two backends behind it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,18 @@ class FaceBackend:
         """Unit vector (F,) of ``face``, found in ``image`` (RGB)."""
         return np.asarray(self.encoder([np.asarray(arcface_crop(image, face.points))])[0], np.float32)
 
+    def describe_all(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """(N, F) unit vectors of the largest face of each of ``images`` (RGB).
+
+        Raises:
+            ValueError: in one of them no face is found.
+        """
+        found = [(image, self.largest(image)) for image in images]
+        missing = [place for place, (_, face) in enumerate(found, 1) if face is None]
+        if missing:
+            raise ValueError(f"no face is found in {len(missing)} of {len(found)} pictures, first number {missing[0]}")
+        return np.stack([self.describe(image, face) for image, face in found if face is not None])
+
 
 def load_backend(name: str = "auto", root: Path | None = None, threads: int = 1) -> FaceBackend:
     """The face backend called ``name``.
@@ -64,7 +77,7 @@ def load_backend(name: str = "auto", root: Path | None = None, threads: int = 1)
     if name == BUILT_IN:
         return FaceBackend(name, YuNet(packaged(YUNET)), sface(threads))
     pack = find_pack(name, root)
-    return FaceBackend(pack.name, Scrfd(pack.detector), arcface(pack.encoder, threads=threads))
+    return FaceBackend(pack.name, Scrfd(pack.detector, threads=threads), arcface(pack.encoder, threads=threads))
 
 
 def _first_complete_pack(root: Path | None) -> str | None:

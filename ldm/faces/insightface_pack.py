@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ldm.faces.detect import Face, Picture
+from ldm.faces.encode import open_session
 
-DEFAULT_ROOT = Path("weights/insightface")
-"""As insightface lays it out: ``<root>/models/<pack>/*.onnx``."""
+WEIGHTS = Path("weights") / "insightface"
+"""Where packs are looked for, as ``models/<pack>/*.onnx``: below the current folder, then below the repository."""
 
 
 class PackError(RuntimeError):
@@ -38,7 +39,11 @@ def is_installed() -> bool:
 
 def pack_folder(name: str, root: Path | None = None) -> Path:
     """The folder of pack ``name``: ``name`` itself when it is a folder, else ``<root>/models/<name>``."""
-    return Path(name) if Path(name).is_dir() else (root or DEFAULT_ROOT) / "models" / name
+    if Path(name).is_dir():
+        return Path(name)
+    roots = [root] if root else [WEIGHTS, Path(__file__).parents[2] / WEIGHTS]
+    folders = [place / "models" / name for place in roots]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def find_pack(name: str, root: Path | None = None) -> Pack:
@@ -88,18 +93,19 @@ class Scrfd:
         model: its ONNX file.
         score_threshold: faces below are not reported.
         side_px: pictures are shrunk or enlarged into a square of this side for the search.
+        threads: how many onnxruntime may use.
 
     Raises:
         PackError: the insightface extra is not installed.
     """
 
-    def __init__(self, model: Path, score_threshold: float = 0.5, side_px: int = 640) -> None:
+    def __init__(self, model: Path, score_threshold: float = 0.5, side_px: int = 640, threads: int = 1) -> None:
         if not is_installed():
             raise PackError("insightface packs need the insightface extra: pip install 'celebbasis-ldm[insightface]'")
         from insightface.model_zoo.scrfd import SCRFD
 
         self.name = f"scrfd-{model.stem}"
-        self._net = SCRFD(model_file=str(model))
+        self._net = SCRFD(model_file=str(model), session=open_session(model, threads))
         self._net.prepare(-1, input_size=(side_px, side_px), det_thresh=score_threshold)
 
     def __call__(self, image: Picture) -> list[Face]:

@@ -1,29 +1,19 @@
 """Read a photo, whatever it is, as upright RGB of 8 bits."""
 
+import io
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-IMAGE_SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".jfif",
-        ".ppm",
-        ".pgm",
-        ".avif",
-        ".jp2",
-        ".tga",
-    }
-)
+UNREADABLE_SUFFIXES = frozenset({".heic", ".heif"})
+"""Pictures of telephones that Pillow does not read: listed, so that their owner is told."""
+
+IMAGE_SUFFIXES = UNREADABLE_SUFFIXES | {
+    *(".jpg", ".jpeg", ".jfif", ".jp2", ".png", ".webp", ".avif", ".gif"),
+    *(".bmp", ".tif", ".tiff", ".tga", ".ppm", ".pgm"),
+}
 """Endings taken for pictures when a folder is listed; a file named by itself may have any."""
 
 
@@ -75,6 +65,8 @@ def read_photo(path: Path) -> Image.Image:
                 opened.load()
                 return to_rgb(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
+        if path.suffix.lower() in UNREADABLE_SUFFIXES:
+            raise PhotoError(f"{path} is in Apple's HEIC format: save it as JPEG first") from error
         raise PhotoError(f"{path} is not a picture that can be read") from error
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{path} is too large: {error}") from error
@@ -83,14 +75,29 @@ def read_photo(path: Path) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """``image`` in mode RGB: transparency on white, more than 8 bits scaled down, not clipped."""
+    """``image`` in mode RGB: transparency on white, more than 8 bits scaled down not clipped, colours as sRGB."""
     if image.mode in {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}:
         image = _eight_bits(image)
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+        flat = Image.alpha_composite(white, rgba).convert("RGB")
+    else:
+        flat = image if image.mode == "CMYK" else image.convert("RGB")
+    return _srgb(flat, image.info.get("icc_profile")).convert("RGB")
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """``image`` (RGB or CMYK) with the colours that its ICC profile means; a broken or unfitting profile is ignored."""
+    if not profile:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return image
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pydantic import Field
@@ -11,6 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ldm.batch import Batch
+from ldm.data.store import PictureStore
+from ldm.models.block_pca import as_images, write_block_pca
+from ldm.modules.optimizer import AdamW
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
 
@@ -20,29 +24,32 @@ class AutoencoderKL(pl.LightningModule):
 
     Args:
         vae_config: node of the network, normally ``diffusers.AutoencoderKL``.
-        base_learning_rate: of AdamW.
         kl_weight: weight of the divergence, per latent number; larger makes latents easier to diffuse, pictures softer.
         l2_weight: share of the squared beside the absolute distance.
-        warmup_steps: steps of linear warm-up.
-        decay_fraction: share of all steps at the end over which the learning rate falls to zero.
+        block_pca: a picture store: the encoder becomes the block PCA of its pictures and stays so, only the decoder is
+            trained (see :mod:`ldm.models.block_pca`); null trains both.
+        optimizer_config: node of the optimizer, see :class:`ldm.modules.optimizer.AdamW`.
         seed: of the posterior's noise.
     """
 
     def __init__(
         self,
         vae_config: Mapping[str, Any],
-        base_learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
         kl_weight: Annotated[float, Field(ge=0)] = 5e-4,
         l2_weight: Annotated[float, Field(ge=0)] = 1.0,
-        warmup_steps: Annotated[int, Field(ge=0)] = 100,
-        decay_fraction: Annotated[float, Field(ge=0, le=1)] = 0.3,
+        block_pca: Path | None = None,
+        optimizer_config: Mapping[str, Any] | None = None,
         seed: int = 23,
     ) -> None:
         super().__init__()
         self.vae = instantiate_from_config(vae_config).to(memory_format=torch.channels_last)
-        self.learning_rate = base_learning_rate
+        if block_pca is not None:
+            write_block_pca(self.vae, _some_pictures(Path(block_pca)))
+            for part in (self.vae.encoder, self.vae.quant_conv):
+                part.requires_grad_(False)
+        self.learning_rate = 1e-3
         self.kl_weight, self.l2_weight = kl_weight, l2_weight
-        self.warmup_steps, self.decay_fraction = warmup_steps, decay_fraction
+        self.optimizer: AdamW = instantiate_from_config(optimizer_config) if optimizer_config else AdamW()
         self.seed = seed
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -57,7 +64,8 @@ class AutoencoderKL(pl.LightningModule):
         self.log_dict(
             {"train/l1": l1.detach(), "train/l2": l2.detach(), "train/kl": divergence.detach()}, prog_bar=True
         )
-        return l1 + self.l2_weight * l2 + self.kl_weight * divergence
+        loss: Tensor = l1 + self.l2_weight * l2 + self.kl_weight * divergence
+        return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Squared distance of the posterior mean's reconstruction, pixels in [-1, 1]."""
@@ -66,10 +74,9 @@ class AutoencoderKL(pl.LightningModule):
         self.log("val/mse", F.mse_loss(decoded, image), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW; linear warm-up, constant, linear decay over the last ``decay_fraction`` of the steps."""
-        optimizer = torch.optim.AdamW(self.vae.parameters(), lr=self.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
-        schedule = trapezoid(self.trainer.max_steps, self.warmup_steps, self.decay_fraction)
-        return [optimizer], [{"scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, schedule), "interval": "step"}]
+        """The optimizer over the decoder, and the encoder where it is trained too."""
+        trained = (parameter for parameter in self.vae.parameters() if parameter.requires_grad)
+        return self.optimizer.build(trained, self.learning_rate, self.trainer.max_steps)
 
     @torch.no_grad()
     def log_images(self, batch: Batch, num_images: int = 8, seed: int = 0) -> dict[str, Tensor]:
@@ -86,14 +93,9 @@ class AutoencoderKL(pl.LightningModule):
         self.vae.save_pretrained(folder)
 
 
-class trapezoid:  # noqa: N801 - used like a function, a class so that it can be pickled
-    """Learning-rate factor: linear warm-up to 1, constant, linear decay to 0 at ``max_steps``."""
-
-    def __init__(self, max_steps: int, warmup_steps: int = 0, decay_fraction: float = 0.0) -> None:
-        self.max_steps, self.warmup_steps, self.decay_fraction = max_steps, warmup_steps, decay_fraction
-
-    def __call__(self, step: int) -> float:
-        factor = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-        if self.max_steps > 0 and self.decay_fraction > 0:
-            factor = min(factor, max(0.0, (self.max_steps - step) / (self.max_steps * self.decay_fraction)))
-        return factor
+def _some_pictures(folder: Path, count: int = 3000) -> Tensor:
+    """Evenly chosen training pictures of a store, (count, 3, S, S) in [-1, 1]."""
+    store = PictureStore(folder)
+    indices = store.select(split="train")
+    chosen = indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
+    return as_images(store.pictures[chosen])

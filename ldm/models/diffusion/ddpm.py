@@ -1,23 +1,31 @@
 """Latent diffusion with one slot for what a method changes."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
 
 from ldm.batch import Batch, Conditioning
-from ldm.models.autoencoder import trapezoid
+from ldm.faces.backend import FaceBackend, load_backend
 from ldm.models.diffusion.attention import use_plain_attention
+from ldm.models.diffusion.export import export_run
+from ldm.models.diffusion.preview import preview
+from ldm.models.first_stage import decode, downscale, encode
 from ldm.modules.encoders.modules import FrozenCLIPEmbedder
 from ldm.modules.objective import DiffusionObjective, training_target
-from ldm.modules.personalization import Artifact, Personalization
+from ldm.modules.optimizer import AdamW
+from ldm.modules.personalization import Personalization
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
-from ldm.weights.read import Parts, read_model
+from ldm.weights.read import celeb_list, read_model
 
 
 class LatentDiffusion(pl.LightningModule):
@@ -27,14 +35,11 @@ class LatentDiffusion(pl.LightningModule):
         ckpt_path: folder with the weights.
         personalization_config: node of the method; null changes and trains nothing.
         objective_config: node of the loss, see :class:`ldm.modules.objective.DiffusionObjective`.
-        cond_stage_config: parameters of the text side that are not in the weights (the celeb basis).
+        cond_stage_config: node of the text side, see :class:`ldm.modules.encoders.modules.FrozenCLIPEmbedder`.
+        face_backend: whose face vectors the method takes, see :func:`ldm.faces.backend.load_backend`.
         caption_dropout: share of captions replaced by the empty one, for classifier-free guidance.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more time.
-        weight_decay: of AdamW.
-        betas: of AdamW.
-        use_8bit_adam: AdamW of bitsandbytes with 8-bit states.
-        warmup_steps: steps of linear warm-up.
-        decay_fraction: share of all steps at the end over which the learning rate falls to zero.
+        optimizer_config: node of the optimizer, see :class:`ldm.modules.optimizer.AdamW`.
         seed: noise, timesteps and posterior are functions of it, the step and the rank.
     """
 
@@ -44,33 +49,53 @@ class LatentDiffusion(pl.LightningModule):
         personalization_config: Mapping[str, Any] | None = None,
         objective_config: Mapping[str, Any] | None = None,
         cond_stage_config: Mapping[str, Any] | None = None,
+        face_backend: str = "auto",
         caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
         gradient_checkpointing: bool = False,
-        weight_decay: Annotated[float, Field(ge=0)] = 0.01,
-        betas: tuple[float, float] = (0.9, 0.999),
-        use_8bit_adam: bool = False,
-        warmup_steps: Annotated[int, Field(ge=0)] = 0,
-        decay_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        optimizer_config: Mapping[str, Any] | None = None,
         seed: int = 23,
     ) -> None:
         super().__init__()
         self.strict_loading = False  # checkpoints hold what was trained; on_load_checkpoint checks that it is all there
         self.learning_rate = 1e-4
         self.caption_dropout, self.seed = caption_dropout, seed
-        self.weight_decay, self.betas, self.use_8bit_adam = weight_decay, betas, use_8bit_adam
-        self.warmup_steps, self.decay_fraction = warmup_steps, decay_fraction
+        self.optimizer: AdamW = instantiate_from_config(optimizer_config) if optimizer_config else AdamW()
 
         parts = read_model(ckpt_path)
         self.weights_folder, self.defaults, self.noise_scheduler = parts.folder, parts.defaults, parts.scheduler
         self.unet, self.first_stage_model = parts.unet, parts.vae
-        self.cond_stage_model = FrozenCLIPEmbedder(parts.tokenizer, parts.text_encoder)
+        known = {"tokenizer": parts.tokenizer, "text_encoder": parts.text_encoder}
+        self.cond_stage_model: FrozenCLIPEmbedder = instantiate_from_config(
+            cond_stage_config or {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"},
+            **known,
+            model_celeb_txt=celeb_list(parts.folder, parts.defaults),
+        )
         self.objective: DiffusionObjective = (
             instantiate_from_config(objective_config) if objective_config else DiffusionObjective()
         )
-        self.personalization = build_personalization(personalization_config, cond_stage_config, parts)
+        self.face_backend = face_backend
+        self.personalization = self._build_personalization(personalization_config)
         self._freeze_all_but_trained()
         if gradient_checkpointing:
             self.unet.enable_gradient_checkpointing()
+
+    @cached_property
+    def faces(self) -> FaceBackend:
+        """The networks that find and describe faces, loaded at first use."""
+        return load_backend(self.face_backend)
+
+    def _build_personalization(self, config: Mapping[str, Any] | None) -> Personalization:
+        """The method, given what the model knows."""
+        if config is None:
+            return Personalization()
+        injected: dict[str, Any] = {
+            "tokenizer": self.cond_stage_model.tokenizer,
+            "max_length": self.cond_stage_model.max_length,
+            "basis": self.cond_stage_model.celeb_basis,
+            "face_encoder": lambda: self.faces.encoder,
+        }
+        method: Personalization = instantiate_from_config(config, **injected, injected=injected)
+        return method
 
     def _freeze_all_but_trained(self) -> None:
         """A parameter is trained if and only if it requires grad after this."""
@@ -120,33 +145,23 @@ class LatentDiffusion(pl.LightningModule):
         conditioning = self.get_learned_conditioning(self._drop_captions(batch["caption"], draws), batch)
         prediction = self.predict(noisy, timesteps, conditioning)
         target = training_target(self.noise_scheduler, latents, noise, timesteps)
-        return self.objective(
-            prediction, target, timesteps, self.noise_scheduler, batch.get("loss_weight"), batch.get("is_prior")
-        )
+        weight, is_prior = batch.get("loss_weight"), batch.get("is_prior")
+        loss: Tensor = self.objective(prediction, target, timesteps, self.noise_scheduler, weight, is_prior)
+        return loss
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """(B, c, h, w) what the UNet says about noisy latents."""
-        prediction: Tensor = self.unet(
-            noisy, timesteps, conditioning.context, added_cond_kwargs=conditioning.added
-        ).sample
+        output = self.unet(noisy, timesteps, conditioning.context, added_cond_kwargs=conditioning.added)
+        prediction: Tensor = output.sample
         return prediction
 
-    @torch.no_grad()
     def encode_first_stage(self, batch: Batch, draws: torch.Generator) -> Tensor:
         """(B, c, h, w) scaled latents: those of the batch, or a posterior sample of its pictures."""
-        if "latents" in batch:
-            return batch["latents"]
-        posterior = self.first_stage_model.encode(batch["image"].to(self.first_stage_model.dtype)).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=draws).to(posterior.mean)
-        latents: Tensor = (posterior.mean + posterior.std * noise) * self.first_stage_model.config.scaling_factor
-        return latents
+        return batch["latents"] if "latents" in batch else encode(self.first_stage_model, batch["image"], draws)
 
-    @torch.no_grad()
     def decode_first_stage(self, latents: Tensor) -> Tensor:
         """(B, 3, H, W) pictures in [-1, 1] of scaled latents."""
-        latents = (latents / self.first_stage_model.config.scaling_factor).to(self.first_stage_model.dtype)
-        decoded: Tensor = self.first_stage_model.decode(latents).sample
-        return decoded.float().clamp(-1, 1)
+        return decode(self.first_stage_model, latents)
 
     def get_learned_conditioning(self, prompts: Sequence[str], batch: Batch | None = None) -> Conditioning:
         """What the UNet is told about ``prompts``; placeholders become the people of ``batch``."""
@@ -167,14 +182,8 @@ class LatentDiffusion(pl.LightningModule):
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def configure_optimizers(self) -> Any:
-        """AdamW over the trained parameters; warm-up, constant, decay to zero at the end where asked."""
-        trained = list(self.trained_parameters().values())
-        if not trained:
-            raise ValueError("nothing would be trained: model.params.personalization_config names no parameter")
-        options: dict[str, Any] = {"lr": self.learning_rate, "betas": self.betas, "weight_decay": self.weight_decay}
-        optimizer = _adamw_8bit(trained, options) if self.use_8bit_adam else torch.optim.AdamW(trained, **options)
-        schedule = trapezoid(self.trainer.max_steps, self.warmup_steps, self.decay_fraction)
-        return [optimizer], [{"scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, schedule), "interval": "step"}]
+        """The optimizer over the trained parameters, and its schedule."""
+        return self.optimizer.build(self.trained_parameters().values(), self.learning_rate, self.trainer.max_steps)
 
     def kept_names(self) -> set[str]:
         """State-dict keys that a checkpoint holds: trained parameters and the personalization's own state."""
@@ -200,27 +209,28 @@ class LatentDiffusion(pl.LightningModule):
                     "was it made with another personalization_config?"
                 )
 
-    def export(self) -> list[Artifact]:
-        """The files a user shares."""
-        return self.personalization.export()
+    def export(self, folder: Path, step: int) -> list[Path]:
+        """Write the files a user shares after ``step`` (counted from 0) into ``folder``; their paths."""
+        return export_run(self, folder, step)
 
+    def log_images(self, batch: Batch, num_images: int = 8, seed: int = 0) -> dict[str, Tensor]:
+        """What a look at the training shows, each (N, 3, H, W) in [-1, 1]; see :func:`preview.preview`."""
+        return preview(self, batch, num_images, seed)
 
-def build_personalization(
-    config: Mapping[str, Any] | None, cond_stage_config: Mapping[str, Any] | None, parts: Parts
-) -> Personalization:
-    """The method that ``config`` describes, given what the model knows."""
-    if config is None:
-        return Personalization()
-    injected: dict[str, Any] = {"tokenizer": parts.tokenizer}
-    injected["injected"] = dict(injected)  # a Chain hands the same on to its parts
-    method: Personalization = instantiate_from_config(config, **injected)
-    return method
+    @property
+    def sample_size_px(self) -> int:
+        """Side of a picture in pixels."""
+        return int(self.unet.config.sample_size) * downscale(self.first_stage_model)
 
+    @property
+    def face_encoder_name(self) -> str:
+        """The network whose face vectors the method takes."""
+        return str(self.faces.encoder.name)
 
-def _adamw_8bit(parameters: list[nn.Parameter], options: dict[str, Any]) -> torch.optim.Optimizer:
-    try:
-        import bitsandbytes
-    except ImportError as error:
-        raise ImportError("use_8bit_adam needs bitsandbytes: pip install 'celebbasis-ldm[8bit]'") from error
-    optimizer: torch.optim.Optimizer = bitsandbytes.optim.AdamW8bit(parameters, **options)
-    return optimizer
+    def describe_faces(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """(N, F) unit face vectors of aligned pictures."""
+        return self.faces.describe_all(pictures)
+
+    def encode_pictures(self, images: Tensor) -> Tensor:
+        """(N, c, h, w) scaled latents, posterior means, of pictures (N, 3, H, W) in [-1, 1]."""
+        return encode(self.first_stage_model, images)

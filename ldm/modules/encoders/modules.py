@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from ldm.batch import Conditioning, EmbeddingEdit, Tokens
+from ldm.config import Injected
+from ldm.modules.celeb_basis import CelebBasis, build_celeb_basis
+from ldm.modules.placeholders import tokenize
 
 
 @contextmanager
@@ -23,29 +28,68 @@ def edited_embeddings(embedding: nn.Module, edit: EmbeddingEdit | None) -> Itera
         handle.remove()
 
 
-class PromptTooLongError(ValueError):
-    """A prompt has more tokens than the text encoder takes."""
-
-
 class FrozenCLIPEmbedder(nn.Module):
-    """Prompts to context by the model's own tokenizer and CLIP text encoder.
+    """Prompts to context by the model's own tokenizer and CLIP text encoder, and the celeb basis of its token table.
 
     Frozen unless a method trains it. Which token vectors are replaced is the personalization's business.
 
     Args:
-        tokenizer: the model's; injected.
-        text_encoder: the model's; injected.
+        tokenizer: the model's.
+        text_encoder: the model's.
+        model_celeb_txt: the list of names that the model knows, taken when ``celeb_txt`` is null.
+        use_celeb: make the celeb basis.
+        celeb_txt: list of names, one a line; null takes the model's own.
+        n_components: axes for each position; ``auto`` is the smaller numerical rank over the positions.
+        num_embeds_per_token: vectors a person takes, E.
+        rm_repeats: a line that stands twice counts once.
+        rm_token_repeats: a token that stands twice at a position counts once.
+        use_flatten: one basis from all positions, used for every vector.
+        basis_file: take this stored basis instead of making one.
     """
 
-    def __init__(self, tokenizer: Any, text_encoder: nn.Module) -> None:
+    celeb_basis: CelebBasis | None
+
+    def __init__(
+        self,
+        tokenizer: Injected[Any],
+        text_encoder: Injected[nn.Module],
+        model_celeb_txt: Injected[Path | None] = None,
+        use_celeb: bool = False,
+        celeb_txt: Path | None = None,
+        n_components: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto",
+        num_embeds_per_token: Annotated[int, Field(gt=0)] = 2,
+        rm_repeats: bool = True,
+        rm_token_repeats: bool = False,
+        use_flatten: bool = False,
+        basis_file: Path | None = None,
+    ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.transformer = text_encoder
+        self.celeb_basis = None
+        if basis_file is not None:
+            self.celeb_basis = CelebBasis.load(Path(basis_file))
+        elif use_celeb:
+            names = celeb_txt or model_celeb_txt
+            if names is None:
+                raise ValueError("cond_stage_config: use_celeb needs celeb_txt, a list of names the model knows")
+            embedding: Any = text_encoder.get_input_embeddings()  # type: ignore[operator]
+            self.celeb_basis = build_celeb_basis(
+                embedding.weight.detach().float(),
+                tokenizer,
+                names,
+                n_components,
+                num_embeds_per_token,
+                rm_repeats=rm_repeats,
+                rm_token_repeats=rm_token_repeats,
+                use_flatten=use_flatten,
+            )
 
     @property
     def max_length(self) -> int:
         """Prompt length L in tokens, begin and end included."""
-        return int(self.transformer.config.max_position_embeddings)
+        config: Any = self.transformer.config
+        return int(config.max_position_embeddings)
 
     def tokenize(self, prompts: Sequence[str]) -> Tokens:
         """Ids (B, L) on the CPU, padded with the end token; no slots yet.
@@ -53,19 +97,13 @@ class FrozenCLIPEmbedder(nn.Module):
         Raises:
             PromptTooLongError: a prompt does not fit; it is named, with its length. Nothing is cut off silently.
         """
-        encoded = self.tokenizer(list(prompts), padding="max_length", max_length=self.max_length, truncation=False)
-        for prompt, ids in zip(prompts, encoded["input_ids"], strict=True):
-            if len(ids) > self.max_length:
-                raise PromptTooLongError(
-                    f"a prompt has {len(ids)} tokens with begin and end, the text encoder takes {self.max_length}: "
-                    f"shorten {prompt[:80]!r}"
-                )
-        ids = torch.tensor(encoded["input_ids"], dtype=torch.int64)
+        ids = tokenize(self.tokenizer, prompts, self.max_length)
         return Tokens(ids, torch.full_like(ids, -1))
 
     def forward(self, tokens: Tokens, edit: EmbeddingEdit | None = None) -> Conditioning:
         """Context (B, L, D) of tokenized prompts, with token vectors replaced by ``edit``."""
-        ids = tokens.ids.to(self.transformer.device)
-        with edited_embeddings(self.transformer.get_input_embeddings(), edit):
-            output = self.transformer(input_ids=ids)
+        transformer: Any = self.transformer
+        ids = tokens.ids.to(transformer.device)
+        with edited_embeddings(transformer.get_input_embeddings(), edit):
+            output = transformer(input_ids=ids)
         return Conditioning(context=output.last_hidden_state, pooled=output.pooler_output)

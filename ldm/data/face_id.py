@@ -1,0 +1,233 @@
+"""People to learn: aligned faces, who is on them, and captions with placeholders instead of names."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ldm.batch import Sample
+from ldm.data.augment import NATURAL, PUBLISHED, augment, face_weight, on_black
+from ldm.data.captions import name_caption, pair_caption, pick
+from ldm.data.manifest import Record, group_people, read_people
+from ldm.data.pictures import side_by_side, to_signed
+from ldm.data.sampling import SampleKey, as_key
+from ldm.data.templates import TEMPLATES, caption
+from ldm.randomness import generator
+
+logger = logging.getLogger(__name__)
+
+# Eyes, nose and mouth corners of an FFHQ crop, as shares of its side: for faces listed without points.
+FFHQ_POINTS = ((0.377, 0.469), (0.623, 0.469), (0.501, 0.613), (0.393, 0.725), (0.611, 0.725))
+
+
+class ModelView(Protocol):
+    """What a data set asks of the model that it is made for."""
+
+    @property
+    def sample_size_px(self) -> int:
+        """Side of a training picture."""
+
+    @property
+    def face_encoder_name(self) -> str:
+        """The network whose vectors the personalization takes."""
+
+    def describe_faces(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """(N, F) unit face vectors of aligned pictures."""
+
+    def encode_pictures(self, images: Tensor) -> Tensor:
+        """(N, c, h, w) scaled latents of (N, 3, S, S) in [-1, 1]."""
+
+
+class FaceIdDatasetOneShot(Dataset[Sample]):
+    """A few aligned photos of each person, varied; the caption says ``sks`` and the batch says who that is.
+
+    Args:
+        pickle_path: manifest (.jsonl) of `00_align_face.sh`, or the older pickle.
+        placeholder_strings: the first stands for the person of a picture, the second for the other one of a pair.
+        model: picture size, face vectors and latents; injected.
+        num_ids: how many people; null takes all.
+        specific_ids: which people, by place in the list ("2-5" is 2, 3, 4); null takes the first ``num_ids``.
+        split: ``train``, or ``val`` for unvaried pictures.
+        repeats: how often each photo counts in an epoch.
+        setting: ``natural``: the photo's own background, place, light and colour varied; ``published``: faces of any
+            size on black, encoded anew each step, captioned "face of sks person".
+        num_variants: pictures made of each photo once and encoded; 0 makes a new one each time.
+        pair_p: share of pictures with two of the people side by side.
+        background_weight: weight of the loss away from the face.
+        seed: of all choices.
+    """
+
+    def __init__(
+        self,
+        pickle_path: Path,
+        placeholder_strings: Sequence[str],
+        model: ModelView,
+        num_ids: Annotated[int, Field(gt=0)] | None = None,
+        specific_ids: list[int] | str | None = None,
+        split: Literal["train", "val"] = "train",
+        repeats: Annotated[int, Field(gt=0)] = 100,
+        setting: Literal["natural", "published"] = "natural",
+        num_variants: Annotated[int, Field(ge=0)] = 64,
+        pair_p: Annotated[float, Field(ge=0, le=1)] = 0.25,
+        background_weight: Annotated[float, Field(ge=0, le=1)] = 0.3,
+        seed: int = 23,
+    ) -> None:
+        people = group_people(read_people(Path(pickle_path)))
+        chosen = choose_people(list(people), num_ids, specific_ids)
+        self.people = chosen
+        self.records = [record for person in chosen for record in people[person]]
+        self.owner = [i for i, person in enumerate(chosen) for _ in people[person]]
+        self.size, self.seed, self.setting = model.sample_size_px, seed, setting
+        self.placeholders, self.repeats = list(placeholder_strings), repeats
+        self.pair_p = pair_p if len(chosen) > 1 and setting == "natural" else 0.0
+        self.pictures = [_open(record.path, self.size) for record in self.records]
+        self.weights = [self._weight(record, background_weight) for record in self.records]
+        self.vectors = torch.from_numpy(self._face_vectors(model))
+        self.num_variants = num_variants if split == "train" and setting == "natural" else 0
+        self.varied = split == "train"
+        if len(self.placeholders) < (2 if self.pair_p else 1):
+            raise ValueError("pictures of two people need two placeholder_strings")
+        if self.num_variants:
+            self._encode_variants(model)
+
+    def __len__(self) -> int:
+        return len(self.records) * self.repeats
+
+    def __getitem__(self, key: SampleKey | int) -> Sample:
+        """``caption``, ``faces`` (P, F), ``ids`` (P,), ``loss_weight`` (1, S, S) and ``latents`` or ``image``."""
+        key = as_key(key)
+        draws = generator(self.seed, "augment", key.draw, key.index)
+        first = key.index % len(self.records)
+        pair = bool(torch.rand((), generator=draws) < self.pair_p)
+        if self.num_variants:
+            variant = pick(self._variants[first, pair], draws)
+        else:
+            variant = self._vary(first, pair, draws)
+        places = 2 if self.pair_p else 1
+        ids = torch.full((places,), -1, dtype=torch.int64)
+        faces = torch.zeros(places, self.vectors.shape[1])
+        for place, photo in enumerate(variant.photos):
+            ids[place], faces[place] = self.owner[photo], self.vectors[photo]
+        sample: Sample = {"caption": self._caption(len(variant.photos), draws), "ids": ids, "faces": faces}
+        sample["loss_weight"] = variant.weight
+        sample["latents" if self.num_variants else "image"] = variant.picture
+        return sample
+
+    def _caption(self, num_people: int, draws: torch.Generator) -> str:
+        if num_people == 2:
+            return pair_caption(self.placeholders[0], self.placeholders[1], draws)
+        if self.setting == "published":
+            return caption(pick(TEMPLATES, draws), f"face of {self.placeholders[0]} person")
+        return name_caption(self.placeholders[0], draws)
+
+    def _vary(self, first: int, pair: bool, draws: torch.Generator) -> "Variant":
+        """A varied picture of photo ``first``, beside another person's photo if ``pair``."""
+        photos = [first]
+        if pair:
+            photos.append(pick([i for i, owner in enumerate(self.owner) if owner != self.owner[first]], draws))
+            if torch.rand((), generator=draws) < 0.5:
+                photos.reverse()
+        views = [self._view(photo, draws) for photo in photos]
+        image, weight = views[0] if not pair else [side_by_side(a, b) for a, b in zip(*views, strict=True)]
+        return Variant(tuple(photos), image, weight / weight.mean())
+
+    def _view(self, photo: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A varied photo (3, S, S) and its loss weight (1, S, S)."""
+        image, weight = self.pictures[photo], self.weights[photo]
+        if self.setting == "published":
+            image, _ = augment(image, PUBLISHED, draws)
+            return (on_black(image, draws) if self.varied else image), torch.ones_like(weight)
+        return augment(image, NATURAL, draws, weight) if self.varied else (image, weight)
+
+    def _encode_variants(self, model: ModelView) -> None:
+        """Latents of ``num_variants`` pictures of each photo, and of as many of it beside another person's."""
+        self._variants: dict[tuple[int, bool], list[Variant]] = {}
+        for first in range(len(self.records)):
+            for pair in (False, True) if self.pair_p else (False,):
+                places = [generator(self.seed, "variant", first, int(pair), n) for n in range(self.num_variants)]
+                made = [self._vary(first, pair, draws) for draws in places]
+                images = torch.stack([variant.picture for variant in made])
+                latents = torch.cat([model.encode_pictures(part) for part in torch.split(images, 32)]).cpu()
+                self._variants[first, pair] = [
+                    Variant(variant.photos, code, variant.weight) for variant, code in zip(made, latents, strict=True)
+                ]
+        logger.info("made and encoded %d variants of each of %d photos", self.num_variants, len(self.records))
+
+    def _weight(self, record: Record, background: float) -> Tensor:
+        """(1, S, S) loss weight of an aligned picture."""
+        if record.crop_points and record.size:
+            points = torch.tensor(record.crop_points) * (self.size / record.size)
+        else:
+            points = torch.tensor(FFHQ_POINTS) * self.size
+        return face_weight(points, self.size, background)
+
+    def _face_vectors(self, model: ModelView) -> NDArray[np.float32]:
+        """(N, F): those of the manifest where the model's own network made them all, otherwise made now."""
+        listed = [record.vector for record in self.records if record.encoder == model.face_encoder_name]
+        vectors = [vector for vector in listed if vector is not None]
+        if len(vectors) == len(self.records):
+            return np.stack(vectors).astype(np.float32)
+        return model.describe_faces([Image.open(record.path).convert("RGB") for record in self.records])
+
+
+class FaceIdDatasetStyleGAN3(FaceIdDatasetOneShot):
+    """The same for folders of generated faces; the name that the published configs use."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A picture made of one photo or two.
+
+    Attributes:
+        photos: which photos, from left to right.
+        picture: (3, S, S) in [-1, 1], or its latents (c, h, w).
+        weight: (1, S, S) of the loss, mean 1.
+    """
+
+    photos: tuple[int, ...]
+    picture: Tensor
+    weight: Tensor
+
+
+def choose_people(people: Sequence[str], num_ids: int | None, specific_ids: list[int] | str | None) -> list[str]:
+    """The people to learn, in the order of the list.
+
+    Raises:
+        IndexError: an index is not in the list.
+        ValueError: more people are asked for than there are, or ``specific_ids`` cannot be read.
+    """
+    if specific_ids is None:
+        indices = list(range(len(people) if num_ids is None else num_ids))
+    elif isinstance(specific_ids, str):
+        match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", specific_ids)
+        if not match or int(match[1]) >= int(match[2]):
+            raise ValueError(f"specific_ids {specific_ids!r}: write a list, or 'low-high' with high not included")
+        indices = list(range(int(match[1]), int(match[2])))
+    else:
+        indices = sorted(set(specific_ids))
+    if num_ids is not None and len(indices) > num_ids:
+        indices = indices[:num_ids]
+    wanted = len(indices) if num_ids is None else num_ids
+    if wanted > len(people) or len(indices) < wanted:
+        given = f"{len(people)} given" if specific_ids is None else f"specific_ids {specific_ids} names {len(indices)}"
+        raise ValueError(f"{wanted} people asked for (num_ids), but {given}: {', '.join(people[:10])}")
+    if outside := [i for i in indices if not 0 <= i < len(people)]:
+        raise IndexError(f"person {outside[0]} asked for (specific_ids), but there are people 0 to {len(people) - 1}")
+    return [people[i] for i in indices]
+
+
+def _open(path: Path, size: int) -> Tensor:
+    """(3, S, S) in [-1, 1] of an aligned picture, resampled well."""
+    with Image.open(path) as image:
+        resized = image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS)
+    return to_signed(np.asarray(resized))

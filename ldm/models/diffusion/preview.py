@@ -1,0 +1,50 @@
+"""What a look at the training shows."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ldm.batch import Batch, Conditioning
+from ldm.models.diffusion.pipelines import make_scheduler
+from ldm.randomness import generator
+
+
+@torch.no_grad()
+def preview(model: Any, batch: Batch, num_images: int, seed: int, num_steps: int = 20) -> dict[str, Tensor]:
+    """``inputs``, ``reconstruction``, ``samples`` and ``samples_scaled`` (guided), each (N, 3, H, W) in [-1, 1].
+
+    Every picture has its own noise, a function of ``seed`` and its place: looks can be compared.
+    """
+    few: Batch = {key: value[:num_images] for key, value in batch.items()}  # type: ignore[assignment,index]
+    latents = model.encode_first_stage(few, generator(seed, "preview", "posterior"))
+    reconstruction = model.decode_first_stage(latents)
+    inputs = few.get("image", reconstruction)
+    noise = torch.stack(
+        [torch.randn(latents.shape[1:], generator=generator(seed, "preview", i)) for i in range(len(latents))]
+    )
+    context = model.get_learned_conditioning(few["caption"], few)
+    empty = model.get_learned_conditioning([""] * len(latents))
+    shown = {"inputs": inputs.float().clamp(-1, 1), "reconstruction": reconstruction}
+    for name, scale in (("samples", 1.0), ("samples_scaled", model.defaults.guidance_scale)):
+        drawn = draw(model, noise.to(latents), context, empty, scale, num_steps)
+        shown[name] = model.decode_first_stage(drawn)
+    return shown
+
+
+def draw(
+    model: Any, noise: Tensor, context: Conditioning, empty: Conditioning, guidance_scale: float, num_steps: int
+) -> Tensor:
+    """(N, c, h, w) latents drawn by DDIM from ``noise`` under classifier-free guidance."""
+    scheduler = make_scheduler("ddim", model.noise_scheduler)
+    scheduler.set_timesteps(num_steps, device=noise.device)
+    latents = noise * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        steps = timestep.expand(len(latents))
+        prediction = model.predict(latents, steps, context)
+        if guidance_scale != 1.0:
+            unguided = model.predict(latents, steps, empty)
+            prediction = unguided + guidance_scale * (prediction - unguided)
+        latents = scheduler.step(prediction, timestep, latents).prev_sample
+    drawn: Tensor = latents
+    return drawn

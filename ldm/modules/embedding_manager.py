@@ -1,0 +1,182 @@
+"""A person as coefficients on the celeb basis, found from a face vector."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ldm.batch import Batch, EmbeddingEdit, Tokens
+from ldm.config import Injected
+from ldm.modules.artifacts import read_artifact
+from ldm.modules.celeb_basis import CelebBasis
+from ldm.modules.identity import FaceToCoefficients, IdentityMemory
+from ldm.modules.personalization import Artifact, Personalization
+from ldm.modules.placeholders import Placeholders, replace_slots
+
+Mode = Literal["coefficient", "embedding", "image", "all"]
+FORMAT = "celebbasis-embeddings-1"
+
+
+class EmbeddingManagerId(Personalization):
+    """Face vector → coefficients → token vectors, in place of the placeholders of a prompt.
+
+    Args:
+        placeholder_strings: words that stand for people, each one token: the first for the first person, and so on.
+        tokenizer: the model's.
+        max_length: of a prompt, in tokens.
+        basis: the celeb basis of the model's token table.
+        face_encoder: gives the network whose vectors come in (``name`` and ``dim``), loaded only when needed.
+        max_ids: how many people a run can learn.
+        momentum: of the running mean of each person's coefficients.
+        meta_mlp_depth: layers from face vector to coefficients.
+        coefficient_scale: ``unit``: coefficients of norm 1, as published; ``names``: on the scale that the names have.
+        test_mode: what is saved: coefficients, token vectors, the layers (``image``: for new photos), or all.
+        embedding_manager_ckpt: start from this exported file.
+    """
+
+    def __init__(
+        self,
+        placeholder_strings: Sequence[str],
+        tokenizer: Injected[Any],
+        max_length: Injected[int],
+        basis: Injected[CelebBasis | None],
+        face_encoder: Injected[Callable[[], Any]],
+        max_ids: Annotated[int, Field(gt=0)] = 10,
+        momentum: Annotated[float, Field(ge=0, lt=1)] = 0.99,
+        meta_mlp_depth: Annotated[int, Field(gt=0)] = 1,
+        coefficient_scale: Literal["unit", "names"] = "names",
+        test_mode: Mode = "coefficient",
+        embedding_manager_ckpt: Path | None = None,
+    ) -> None:
+        super().__init__()
+        if basis is None:
+            raise ValueError("EmbeddingManagerId needs a celeb basis: set cond_stage_config.params.use_celeb to true")
+        self.basis = basis
+        self.placeholders = Placeholders(tokenizer, placeholder_strings)
+        self.max_length = max_length
+        self.test_mode, self.coefficient_scale = test_mode, coefficient_scale
+        encoder = face_encoder()
+        self.face_encoder_name = str(encoder.name)
+        scale = basis.names_scale() if coefficient_scale == "names" else None
+        self.head = FaceToCoefficients(
+            encoder.dim, basis.num_vectors, basis.num_components, depth=meta_mlp_depth, scale=scale
+        )
+        self.memory = IdentityMemory(max_ids, basis.num_vectors, basis.num_components, momentum)
+        if embedding_manager_ckpt is not None:
+            self.load([read_artifact(Path(embedding_manager_ckpt))])
+
+    def expand(self, tokens: Tokens) -> Tokens:
+        """Each mention of a person takes E positions."""
+        return self.placeholders.expand(tokens, self.basis.num_vectors, self.max_length)
+
+    def embedding_edit(self, tokens: Tokens, batch: Batch) -> EmbeddingEdit | None:
+        """Put the people's vectors at the slots.
+
+        The people are ``batch["vectors"]`` (B, P, E, D) where given; otherwise those of ``faces`` and ``ids``.
+
+        Raises:
+            LookupError: a prompt names a person for whom the batch has nothing.
+        """
+        mentions = bool((tokens.slots >= 0).any())
+        if not mentions and "faces" not in batch:
+            return None
+        # With faces the memory follows even where no prompt mentions anybody: under ddp every process must call it.
+        vectors = batch["vectors"] if "vectors" in batch else self._vectors_of(batch)  # (B, P, E, D)
+        if not mentions:
+            return None
+        named = int(tokens.slots.max()) // self.basis.num_vectors + 1
+        if named > vectors.shape[1]:
+            word = self.placeholders.strings[named - 1]
+            raise LookupError(f"a prompt names {word!r}, person {named}, but {vectors.shape[1]} people were chosen")
+
+        def edit(_ids: Tensor, embeddings: Tensor) -> Tensor:
+            slots = tokens.slots.to(embeddings.device)
+            return replace_slots(embeddings, slots, vectors.to(embeddings))
+
+        return edit
+
+    def _vectors_of(self, batch: Batch) -> Tensor:
+        """(B, P, E, D) from face vectors; while training the memory follows."""
+        if "faces" not in batch:
+            raise LookupError("a prompt names a person, but no people were chosen")
+        faces, ids = batch["faces"], batch["ids"]
+        there = ids >= 0  # (B, P)
+        coefficients = self.head(faces.flatten(0, 1)).unflatten(0, ids.shape)  # (B, P, E, K)
+        if self.training:
+            self.memory.update(ids[there], coefficients[there].detach())
+        return self.basis.vectors(coefficients)
+
+    def person_vectors(self, person: int) -> Tensor:
+        """(E, D) token vectors of a person that was trained.
+
+        Raises:
+            LookupError: the person was not trained; those who were are listed.
+        """
+        return self.basis.vectors(self.memory.coefficients(person))
+
+    def face_vectors(self, faces: Tensor) -> Tensor:
+        """(N, E, D) token vectors of face vectors (N, F), for people that were never trained (``image`` mode)."""
+        return self.basis.vectors(self.head(faces))
+
+    def export(self) -> list[Artifact]:
+        """One file: the people that were trained, in the form that ``test_mode`` says."""
+        people = self.memory.trained()
+        tensors: dict[str, Tensor] = {}
+        if people:
+            coefficients = torch.stack([self.memory.coefficients(person) for person in people])  # (N, E, K)
+            tensors["ids"] = torch.tensor(people)
+            if self.test_mode in ("coefficient", "all"):
+                tensors["coefficients"] = coefficients
+            if self.test_mode in ("embedding", "all"):
+                tensors["embeddings"] = self.basis.vectors(coefficients)
+        if self.test_mode in ("image", "all"):
+            tensors |= {f"head.{name}": tensor for name, tensor in self.head.state_dict().items()}
+        metadata = {
+            "format": FORMAT,
+            "test_mode": self.test_mode,
+            "basis": self.basis.hash,
+            "names": self.basis.origin.names_hash,
+            "tokenizer": self.basis.origin.tokenizer_id,
+            "coefficient_scale": self.coefficient_scale,
+            "face_encoder": self.face_encoder_name,
+            "placeholder_strings": json.dumps(self.placeholders.strings),
+        }
+        return [Artifact("embeddings", tensors, metadata)]
+
+    @torch.no_grad()
+    def load(self, artifacts: Sequence[Artifact]) -> None:
+        """Take people, layers or both from an exported file.
+
+        Raises:
+            KeyError: the file lacks what it should hold, or holds something else.
+            ValueError: it belongs to another basis or face network.
+        """
+        for artifact in artifacts:
+            self._load_one(artifact)
+
+    def _load_one(self, artifact: Artifact) -> None:
+        if artifact.metadata.get("format") != FORMAT:
+            raise ValueError(f"{artifact.name!r} is not a file of people on a celeb basis (format {FORMAT})")
+        self.basis.require(artifact.metadata["basis"], "the file of people")
+        tensors = dict(artifact.tensors)
+        head = {name: tensors.pop(name) for name in list(tensors) if name.startswith("head.")}
+        ids = tensors.pop("ids", torch.empty(0, dtype=torch.int64)).tolist()
+        coefficients, embeddings = tensors.pop("coefficients", None), tensors.pop("embeddings", None)
+        if tensors:
+            raise KeyError(f"unknown tensors in the file of people: {', '.join(sorted(tensors))}")
+        if coefficients is None and embeddings is not None:
+            coefficients = self.basis.project(embeddings)
+        if ids and coefficients is None:
+            raise KeyError("the file names people but holds neither coefficients nor embeddings")
+        if head:
+            if artifact.metadata["face_encoder"] != self.face_encoder_name:
+                made, here = artifact.metadata["face_encoder"], self.face_encoder_name
+                raise ValueError(f"the file's layers take face vectors of {made}, here they come from {here}")
+            self.head.load_state_dict({name.removeprefix("head."): tensor for name, tensor in head.items()})
+        if coefficients is not None:
+            for person, value in zip(ids, coefficients, strict=True):
+                self.memory.remember(person, value)

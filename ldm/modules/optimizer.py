@@ -1,0 +1,75 @@
+"""How trained parameters are moved: AdamW and its learning rate over the steps."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import nn
+
+
+class Trapezoid:
+    """Factor of the learning rate: linear warm-up to 1, constant, linear decay to 0 at ``max_steps``.
+
+    Args:
+        max_steps: of the whole run; -1 for no end, which has no decay.
+        warmup_steps: until the factor is 1.
+        decay_fraction: share of all steps, at the end, over which it falls.
+    """
+
+    def __init__(self, max_steps: int, warmup_steps: int = 0, decay_fraction: float = 0.0) -> None:
+        self.max_steps, self.warmup_steps, self.decay_fraction = max_steps, warmup_steps, decay_fraction
+
+    def __call__(self, step: int) -> float:
+        """The factor at ``step``, counted from 0."""
+        factor = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        if self.max_steps > 0 and self.decay_fraction > 0:
+            factor = min(factor, max(0.0, (self.max_steps - step) / (self.max_steps * self.decay_fraction)))
+        return factor
+
+
+class AdamW:
+    """AdamW (Loshchilov & Hutter 2019) with warm-up and decay.
+
+    Args:
+        weight_decay: decoupled from the gradient.
+        betas: decay of the running means of the gradient and of its square.
+        eight_bit: keep the optimizer's state in 8 bits (bitsandbytes).
+        warmup_steps: steps of linear warm-up.
+        decay_fraction: share of all steps at the end over which the learning rate falls to zero.
+    """
+
+    def __init__(
+        self,
+        weight_decay: Annotated[float, Field(ge=0)] = 0.01,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eight_bit: bool = False,
+        warmup_steps: Annotated[int, Field(ge=0)] = 0,
+        decay_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    ) -> None:
+        self.weight_decay, self.betas, self.eight_bit = weight_decay, betas, eight_bit
+        self.warmup_steps, self.decay_fraction = warmup_steps, decay_fraction
+
+    def build(self, parameters: Iterable[nn.Parameter], learning_rate: float, max_steps: int) -> Any:
+        """Optimizer and per-step schedule, in the form that ``configure_optimizers`` returns.
+
+        Raises:
+            ValueError: there is nothing to train.
+            ImportError: ``eight_bit`` without bitsandbytes.
+        """
+        trained = list(parameters)
+        if not trained:
+            raise ValueError("nothing would be trained: model.params.personalization_config names no parameter")
+        kind = _eight_bit_adamw() if self.eight_bit else torch.optim.AdamW
+        optimizer = kind(trained, lr=learning_rate, betas=self.betas, weight_decay=self.weight_decay)
+        factor = Trapezoid(max_steps, self.warmup_steps, self.decay_fraction)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+
+def _eight_bit_adamw() -> Any:
+    try:
+        import bitsandbytes
+    except ImportError as error:
+        raise ImportError("eight_bit: true needs bitsandbytes: pip install 'celebbasis-ldm[8bit]'") from error
+    return bitsandbytes.optim.AdamW8bit

@@ -88,7 +88,8 @@ def train(options: Options, config: "DictConfig", seed: int, run: "RunFolder", c
     from ldm.runs import train as training
     from ldm.runs.folder import process_rank
 
-    logger.info("run: %s", run.path)
+    if process_rank() == 0:
+        print(f"Run: {run.path}", flush=True)
     go_on = f"python main.py -r {run.path} -t"
     try:
         code = training.train(

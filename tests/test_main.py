@@ -78,6 +78,28 @@ def test_a_checkpoint_may_be_named(tiny: Path) -> None:
     assert torch.load(folder.checkpoints / "last.ckpt", weights_only=True)["global_step"] == 3
 
 
+def test_a_finished_run_has_nothing_left(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert run("--base", tiny, "-t") == 0
+    with caplog.at_level("WARNING"):
+        assert run("-r", only_run().path, "-t") == 0
+    assert "nothing was left to train: the run has its 4 steps" in caplog.text
+
+
+def with_test_data(tiny: Path) -> Path:
+    tree = tiny_tree()
+    tree["model"]["target"] = "tests.runs.tiny.TinyTestedModel"
+    tree["data"]["params"]["test"] = {"target": "tests.runs.tiny.TinyData", "params": {"length": 2}}
+    OmegaConf.save(OmegaConf.create(tree), tiny)
+    return tiny
+
+
+def test_test_data_is_used_afterwards_unless_told_not_to(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--base", with_test_data(tiny), "-t", "--no-test") == 0
+    assert "test/loss" not in capsys.readouterr().out
+    assert run("--base", with_test_data(tiny), "-t") == 0
+    assert "test/loss" in capsys.readouterr().out
+
+
 def test_a_dry_run_shows_and_writes_nothing(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--base", tiny, "--dry-run", "--data_root", "photos/ann.jsonl", "data.params.batch_size=1") == 0
     out = capsys.readouterr().out

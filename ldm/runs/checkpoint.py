@@ -55,7 +55,7 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         self.every_n_train_steps = every_n_train_steps
         self.keep_previous = keep_previous
         self._step_end = StepEnd()
-        self._saved = -1  # the trainer's step count at the last save
+        self._saved: int | None = None  # the trainer's step count at the last save, once training has begun
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from where the trainer is, which may be the very end of an epoch."""
@@ -78,6 +78,11 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
             or (trainer.is_last_batch and last_epoch)
             or trainer.should_stop
         )
+
+    @property
+    def began(self) -> bool:
+        """Whether there was anything left to train."""
+        return self._saved is not None
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save what a stop during validation left unsaved."""

@@ -92,6 +92,8 @@ def quiet() -> None:
 
 
 def _finish(training: Training, model: pl.LightningModule, data: Any, test: bool) -> int:
+    if not training.saves.began:
+        logger.warning("nothing was left to train: the run has its %d steps", training.trainer.global_step)
     if training.signals.received is not None:
         return 128 + training.signals.received
     if test and is_overridden("test_step", model) and is_overridden("test_dataloader", data):

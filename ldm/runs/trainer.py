@@ -21,10 +21,11 @@ from ldm.util import instantiate_from_config
 
 @dataclass(frozen=True)
 class Training:
-    """A trainer and the callback that knows whether a signal stopped it."""
+    """A trainer, and the callbacks that know how its run went."""
 
     trainer: pl.Trainer
     signals: StopOnSignal
+    saves: CheckpointEvery
 
 
 def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequence[Logger] = ()) -> Training:
@@ -41,8 +42,9 @@ def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequenc
     arguments["precision"] = precision_for(arguments["precision"], str(arguments["accelerator"]))
     if lightning.get("strategy"):
         arguments["strategy"] = instantiate_from_config(lightning["strategy"])
-    signals = StopOnSignal()
-    callbacks = [*_callbacks(lightning, run), signals]
+    checkpoint = dict((lightning.get("modelcheckpoint") or {}).get("params") or {})
+    signals, saves = StopOnSignal(), CheckpointEvery(run.checkpoints, **checkpoint)
+    callbacks = [*_callbacks(lightning, run), signals, saves]
     if loggers:
         callbacks.append(LearningRateMonitor(logging_interval="step"))
     if arguments.get("enable_progress_bar", True):
@@ -54,20 +56,14 @@ def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequenc
         "use_distributed_sampler": False,  # ldm.data.sampling shares the samples out, in an order that can be resumed
         "enable_model_summary": False,
     }
-    return Training(pl.Trainer(**(own | arguments)), signals)
+    return Training(pl.Trainer(**(own | arguments)), signals, saves)
 
 
 def _callbacks(lightning: Mapping[str, Any], run: RunFolder) -> list[pl.Callback]:
     """The config's own, EMA first, so that whoever looks sees this step's averages; then ours."""
     nodes = {"image_logger": {"target": "ldm.runs.callbacks.ImageLogger"}} | dict(lightning.get("callbacks") or {})
     named = [instantiate_from_config(node, folder=run.images) for node in nodes.values()]
-    checkpoint = dict((lightning.get("modelcheckpoint") or {}).get("params") or {})
-    return [
-        *sorted(named, key=lambda callback: not isinstance(callback, Ema)),
-        StepStats(),
-        StopOnBadLoss(),
-        CheckpointEvery(run.checkpoints, **checkpoint),
-    ]
+    return [*sorted(named, key=lambda callback: not isinstance(callback, Ema)), StepStats(), StopOnBadLoss()]
 
 
 def precision_for(wanted: str | int, accelerator: str) -> str:

@@ -1,4 +1,6 @@
+import io
 import logging
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -7,16 +9,18 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.callbacks import ProgressBar
+from rich.console import Console
 from torch import nn
 
 from ldm.runs import environment as environment_module
 from ldm.runs.checkpoint import CheckpointEvery
 from ldm.runs.ema import Ema
 from ldm.runs.environment import commit, environment
+from ldm.runs.finite import LossNotFiniteError, StopOnBadLoss
 from ldm.runs.folder import RunFolder
 from ldm.runs.memory import peak_rss_mb
-from ldm.runs.progress import PlainProgress, duration, progress_bar
+from ldm.runs.progress import PlainProgress, StepBar, duration, progress_bar
 from ldm.runs.summary import trained
 from ldm.runs.trainer import build_trainer, precision_for
 from tests.runs.tiny import TinyData, TinyModel, tiny_tree
@@ -41,7 +45,7 @@ def test_the_section_becomes_a_trainer(run: RunFolder) -> None:
 
 def test_the_bar_can_be_left_out(run: RunFolder) -> None:
     callbacks = build_trainer({"trainer": {"enable_progress_bar": False, "max_steps": 1}}, run).trainer.callbacks
-    assert not any(isinstance(callback, PlainProgress | RichProgressBar) for callback in callbacks)
+    assert not any(isinstance(callback, ProgressBar) for callback in callbacks)
     assert isinstance(callbacks[-1], CheckpointEvery)
     assert not any(isinstance(callback, Ema) for callback in callbacks)
 
@@ -106,6 +110,33 @@ def test_no_lines_in_further_processes(caplog: pytest.LogCaptureFixture) -> None
     assert not [record for record in caplog.records if record.name == "ldm.runs.progress"]
     bar.enable()
     assert bar.is_enabled
+
+
+def test_a_bar_over_the_steps_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert isinstance(progress_bar(), StepBar)
+    screen = io.StringIO()
+    bar = StepBar(every_s=0, console=Console(file=screen, force_terminal=True, width=120))
+    trainer = pl.Trainer(
+        max_steps=3, accelerator="cpu", logger=False, callbacks=[bar], enable_checkpointing=False,
+        enable_model_summary=False, val_check_interval=2,
+    )  # fmt: skip
+    loader = torch.utils.data.DataLoader(TinyData(), batch_size=2)
+    trainer.fit(TinyModel(), loader, loader)
+    assert "validating" in screen.getvalue()
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).strip().splitlines()[-1]
+    assert re.search(r"training ━+ 3/3 loss \d\.\d{4}  \d\.\d\d s/step", last)
+
+
+def test_the_bar_goes_when_something_breaks() -> None:
+    bar = StepBar(console=Console(file=io.StringIO(), force_terminal=True))
+    trainer = pl.Trainer(
+        max_steps=3, accelerator="cpu", logger=False, callbacks=[bar, StopOnBadLoss()], enable_checkpointing=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    with pytest.raises(LossNotFiniteError):
+        trainer.fit(TinyModel(bad_at=1), torch.utils.data.DataLoader(TinyData(), batch_size=2))
+    assert not bar._bar.live.is_started
 
 
 def test_durations() -> None:

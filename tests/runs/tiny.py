@@ -83,6 +83,13 @@ class TinyModel(pl.LightningModule):
         return {"inputs": images, "samples_scaled": torch.tanh(self.head.weight.mean() * images)}
 
 
+class TinyTestedModel(TinyModel):
+    """One that can be tested too."""
+
+    def test_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
+        self.log("test/loss", self.head(self.body(batch["image"].flatten(1))).mean())
+
+
 def tiny_tree(max_steps: int = 4, **lightning: Any) -> dict[str, Any]:
     """A config that trains the tiny model."""
     return {

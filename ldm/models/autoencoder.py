@@ -85,12 +85,11 @@ class AutoencoderKL(pl.LightningModule):
         decoded = self.vae.decode(self.vae.encode(image).latent_dist.mean).sample
         return {"inputs": image, "reconstruction": decoded.clamp(-1, 1)}
 
-    @torch.no_grad()
-    def save_pretrained(self, folder: Path, latent_std: float | None = None) -> None:
-        """Write the network as a diffusers folder; ``latent_std`` sets its scaling factor to 1 / std."""
-        if latent_std is not None:
-            self.vae.register_to_config(scaling_factor=1.0 / latent_std)
-        self.vae.save_pretrained(folder)
+    def export(self, folder: Path, step: int) -> list[Path]:
+        """Write the network as a diffusers folder ``vae_gs-<step>`` into ``folder``; its weight files."""
+        target = folder / f"vae_gs-{step}"
+        self.vae.save_pretrained(target)
+        return sorted(target.glob("*.safetensors"))
 
 
 def _some_pictures(folder: Path, count: int = 3000) -> Tensor:

@@ -12,3 +12,8 @@ def use_plain_attention(unet: Any) -> None:
     from diffusers.models.attention_processor import AttnProcessor
 
     unet.set_attn_processor(AttnProcessor())
+
+
+def use_eager_attention(text_encoder: Any) -> None:
+    """The same for a text encoder of transformers."""
+    text_encoder.set_attn_implementation("eager")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ldm.batch import Batch, Conditioning
 from ldm.faces.backend import FaceBackend, load_backend
-from ldm.models.diffusion.attention import use_plain_attention
+from ldm.models.diffusion.attention import use_eager_attention, use_plain_attention
 from ldm.models.diffusion.export import export_run
 from ldm.models.diffusion.preview import preview
 from ldm.models.first_stage import decode, downscale, encode
@@ -116,7 +116,7 @@ class LatentDiffusion(pl.LightningModule):
         """Choose the layout and kernels that suit the device."""
         if self.device.type == "cpu":
             use_plain_attention(self.unet)
-            self.cond_stage_model.transformer.set_attn_implementation("eager")
+            use_eager_attention(self.cond_stage_model.transformer)
             self.unet.to(memory_format=torch.channels_last)
 
     def on_train_epoch_start(self) -> None:

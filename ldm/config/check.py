@@ -21,6 +21,7 @@ BASE_LEARNING_RATE = Parameter("base_learning_rate", Annotated[float, Field(gt=0
 LIGHTNING = ("trainer", "strategy", "callbacks", "modelcheckpoint", "logger", "wandb")
 TRAINER = "pytorch_lightning.Trainer"
 CHECKPOINT = "ldm.runs.checkpoint.CheckpointEvery"
+CALLBACKS = {"image_logger": "ldm.runs.callbacks.ImageLogger", "ema": "ldm.runs.ema.Ema"}
 WANDB = "ldm.runs.weights_and_biases.Wandb"
 LOGGER = Parameter("logger", Literal["tensorboard", "wandb"] | None, False, None)
 

@@ -34,6 +34,7 @@ class Ema(pl.Callback):
         self.decay, self.used_for = decay, used_for
         self.updates = 0
         self.averages: dict[str, Tensor] = {}
+        self._trained: dict[str, nn.Parameter] = {}
         self._set_aside: dict[str, Tensor] = {}
         self._step_end = StepEnd()
 
@@ -44,7 +45,7 @@ class Ema(pl.Callback):
             KeyError: the checkpoint's averages are of other parameters than those trained now.
         """
         self._step_end.start(trainer)
-        trained = trained_parameters(pl_module)
+        self._trained = trained = trained_parameters(pl_module)
         if not self.averages:
             self.averages = {name: parameter.detach().clone() for name, parameter in trained.items()}
         if self.averages.keys() != trained.keys():
@@ -64,9 +65,8 @@ class Ema(pl.Callback):
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        trained = trained_parameters(pl_module)
         averages: Any = list(self.averages.values())
-        update(averages, [trained[name].detach() for name in self.averages], self.updates)
+        update(averages, [self._trained[name].detach() for name in self.averages], self.updates)
 
     @contextmanager
     def swapped(self, pl_module: nn.Module) -> Iterator[None]:

@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 
+from ldm.config.check import CALLBACKS
 from ldm.runs.checkpoint import CheckpointEvery
 from ldm.runs.ema import Ema
 from ldm.runs.finite import StopOnBadLoss
@@ -61,7 +62,8 @@ def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequenc
 
 def _callbacks(lightning: Mapping[str, Any], run: RunFolder) -> list[pl.Callback]:
     """The config's own, EMA first, so that whoever looks sees this step's averages; then ours."""
-    nodes = {"image_logger": {"target": "ldm.runs.callbacks.ImageLogger"}} | dict(lightning.get("callbacks") or {})
+    given: dict[str, Any] = {"image_logger": {}} | dict(lightning.get("callbacks") or {})
+    nodes = {name: ({"target": CALLBACKS[name]} if name in CALLBACKS else {}) | dict(given[name]) for name in given}
     named = [instantiate_from_config(node, folder=run.images) for node in nodes.values()]
     return [*sorted(named, key=lambda callback: not isinstance(callback, Ema)), StepStats(), StopOnBadLoss()]
 

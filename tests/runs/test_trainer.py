@@ -32,13 +32,18 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def test_the_section_becomes_a_trainer(run: RunFolder) -> None:
-    section = tiny_tree(callbacks={"ema": {"target": "ldm.runs.ema.Ema"}})["lightning"]
+    callbacks = {
+        "ema": {"params": {"decay": 0.5}},
+        "own": {"target": "tests.runs.tiny_sd.CtrlC", "params": {"at_step": 9}},
+    }
+    section = tiny_tree(callbacks=callbacks)["lightning"]
     trainer = build_trainer(section, run).trainer
     assert (trainer.max_steps, trainer.num_devices, trainer.precision) == (4, 1, "32-true")
     names = [type(callback).__name__ for callback in trainer.callbacks]
     assert names[0] == "Ema", "who looks at the averages comes later"
     assert names[-1] == "CheckpointEvery", "it saves what the others have done"
-    assert {"ImageLogger", "StepStats", "StopOnBadLoss", "StopOnSignal", "PlainProgress"} < set(names)
+    assert trainer.callbacks[0].decay == 0.5
+    assert {"CtrlC", "ImageLogger", "StepStats", "StopOnBadLoss", "StopOnSignal", "PlainProgress"} < set(names)
     assert trainer.callbacks[-1].every_n_train_steps == 2
     assert trainer.callbacks[1].folder == run.images
 

@@ -43,3 +43,27 @@ def hopper() -> Image.Image:
     from matplotlib import cbook
 
     return Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusers folder of random weights: 16-px pictures, four steps, its own names.txt and defaults.yaml."""
+    from tests.tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("weights") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Manifest of two people, aligned: eileen_collins and grace_hopper."""
+    from tests.tiny_model import aligned_photos
+
+    return aligned_photos(tmp_path_factory.mktemp("people"))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_manifest: Path) -> Path:
+    """A run of six steps on ``tiny_model`` that learned two people; files after steps 1, 3 and 5. Only read it."""
+    from tests.tiny_model import train_people
+
+    return train_people(tiny_model, tiny_manifest, tmp_path_factory.mktemp("logs"))

@@ -1,7 +1,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -10,7 +9,6 @@ from torch import nn
 
 from ldm.data.module import DataModuleFromConfig
 from ldm.runs.callbacks import IDENTITY, ImageLogger, evaluating, people
-from ldm.runs.pictures import grid, save_jpeg, to_pictures
 from ldm.runs.stats import StepStats, batch_size
 from tests.runs.tiny import TinyModel
 
@@ -99,18 +97,3 @@ def test_step_statistics(tmp_path: Path) -> None:
 )
 def test_the_size_of_a_batch(batch: Any, size: int) -> None:
     assert batch_size(batch) == size
-
-
-def test_pictures_from_tensors() -> None:
-    colour, grey = to_pictures(torch.tensor([-2.0, 0.0, 1.0]).view(1, 3, 1, 1)), to_pictures(torch.ones(1, 1, 2, 2))
-    assert np.asarray(colour[0]).tolist() == [[[0, 128, 255]]]
-    assert np.asarray(grey[0]).shape == (2, 2, 3)
-
-
-def test_a_grid_has_rows(tmp_path: Path) -> None:
-    sheet = grid([Image.new("RGB", (10, 8), "white")] * 5, columns=4, gap_px=2)
-    assert sheet.size == (4 * 12 + 2, 2 * 10 + 2)
-    save_jpeg(sheet, tmp_path / "new" / "grid.jpg")
-    assert Image.open(tmp_path / "new" / "grid.jpg").format == "JPEG"
-    with pytest.raises(ValueError, match="at least one picture"):
-        grid([])

@@ -101,7 +101,7 @@ class Scrfd:
 
     def __init__(self, model: Path, score_threshold: float = 0.5, side_px: int = 640, threads: int = 1) -> None:
         if not is_installed():
-            raise PackError("insightface packs need the insightface extra: pip install 'celebbasis-ldm[insightface]'")
+            raise PackError("insightface packs need the package insightface: pip install 'insightface>=2.1,<3'")
         from insightface.model_zoo.scrfd import SCRFD
 
         self.name = f"scrfd-{model.stem}"

@@ -33,13 +33,14 @@ def list_photos(folder: Path, leave_out: Path | None = None) -> list[Path]:
         raise FileNotFoundError(f"folder not found: {folder}")
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: give the folder that holds the photos")
+    other = leave_out.resolve() if leave_out and folder.resolve() in leave_out.resolve().parents else None
     photos = [
         path
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in IMAGE_SUFFIXES
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and (leave_out is None or not path.resolve().is_relative_to(leave_out.resolve()))
+        and (other is None or not path.resolve().is_relative_to(other))
     ]
     if not photos:
         raise PhotoError(f"no photos in {folder}: pictures end in {', '.join(sorted(IMAGE_SUFFIXES))}")

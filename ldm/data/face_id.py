@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ldm.batch import Sample
+from ldm.config import Injected
 from ldm.data.augment import NATURAL, PUBLISHED, augment, face_weight, on_black
 from ldm.data.captions import name_caption, pair_caption, pick
 from ldm.data.manifest import Record, group_people, read_people
@@ -53,8 +54,8 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
 
     Args:
         pickle_path: manifest (.jsonl) of `00_align_face.sh`, or the older pickle.
+        model: picture size, face vectors and latents.
         placeholder_strings: the first stands for the person of a picture, the second for the other one of a pair.
-        model: picture size, face vectors and latents; injected.
         num_ids: how many people; null takes all.
         specific_ids: which people, by place in the list ("2-5" is 2, 3, 4); null takes the first ``num_ids``.
         split: ``train``, or ``val`` for unvaried pictures.
@@ -70,8 +71,8 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
     def __init__(
         self,
         pickle_path: Path,
-        placeholder_strings: Sequence[str],
-        model: ModelView,
+        model: Injected[ModelView],
+        placeholder_strings: Sequence[str] = ("sks", "ks"),
         num_ids: Annotated[int, Field(gt=0)] | None = None,
         specific_ids: list[int] | str | None = None,
         split: Literal["train", "val"] = "train",

@@ -74,6 +74,12 @@ class FrozenCLIPEmbedder(nn.Module):
             if names is None:
                 raise ValueError("cond_stage_config: use_celeb needs celeb_txt, a list of names the model knows")
             embedding: Any = text_encoder.get_input_embeddings()  # type: ignore[operator]
+            width = int(embedding.weight.shape[1])
+            if n_components != "auto" and n_components > width:
+                raise ValueError(
+                    f"n_components is {n_components}, but this model's token vectors have {width} numbers: the config "
+                    "was written for another model. Take configs/stable-diffusion/celeb_basis.yaml (n_components: auto)"
+                )
             self.celeb_basis = build_celeb_basis(
                 embedding.weight.detach().float(),
                 tokenizer,

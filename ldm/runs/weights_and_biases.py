@@ -52,7 +52,7 @@ class Wandb(WandbLogger):
             logger.warning("W&B stays offline (%s); send it later: wandb sync %s/wandb/offline-run-*", why, run.path)
         super().__init__(
             name=name or run.path.name,
-            save_dir=str(run.path),
+            save_dir=str(run.path.resolve()),
             id=run_id(run),
             project=project,
             tags=list(tags),

@@ -5,6 +5,7 @@ the next, data, optimizer and callbacks included. Steps and floors are taken in 
 happens on the machine touches both.
 """
 
+import logging
 import platform
 import statistics
 import time
@@ -203,6 +204,7 @@ def run(sd: Path, steps: int, threads: int | None, out: Path, document: bool = T
         out: where photos and numbers go.
         document: write the section of docs/measurements.md too.
     """
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)  # one notice a trainer
     if threads:
         torch.set_num_threads(threads)
     out = out if Path.cwd() == ROOT else out.absolute()

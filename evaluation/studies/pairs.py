@@ -23,11 +23,11 @@ from evaluation.scripts import ROOT, Scripts
 from evaluation.stages import Stages
 from evaluation.studies.document import markdown_table, replace_section
 from ldm.data.manifest import read_people
-from ldm.data.splits import held_out_people
-from ldm.faces.photos import list_photos, read_photo
+from ldm.faces.photos import read_photo
 from ldm.files import atomic_path, write_json
 
 SEED = 42
+HELD_OUT = ROOT / "configs" / "embedded" / "held_out_people.txt"
 PLACEHOLDERS = ("sks", "ks")
 PROMPTS = ("a photo of sks and ks", "a photo of ks and sks")
 
@@ -45,22 +45,29 @@ class Pair:
         return "__".join(self.names)
 
 
-def choose_pairs(folder: Path, count: int, seed: int = SEED) -> list[Pair]:
-    """``count`` disjoint pairs of the people held out of the embedded model's training, drawn by ``seed``.
+def read_held_out(file: Path = HELD_OUT) -> list[str]:
+    """Names of the people held out of the embedded model's training, as LFW's folders have them."""
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [line.replace(" ", "_") for line in lines if line and not line.startswith("#")]
+
+
+def choose_pairs(folder: Path, people: Sequence[str], count: int, seed: int = SEED) -> list[Pair]:
+    """``count`` disjoint pairs of ``people``, drawn by ``seed``, with their photos in ``folder/<person>/``.
 
     Raises:
-        ValueError: there are not that many people.
+        ValueError: there are not that many people, or one has fewer than two photos.
     """
-    by_person: dict[str, list[Path]] = {}
-    for path in list_photos(folder):
-        by_person.setdefault(path.parent.name, []).append(path)
-    people = held_out_people([path.parent.name for photos in by_person.values() for path in photos])
     if 2 * count > len(people):
         raise ValueError(f"{count} disjoint pairs need {2 * count} people, {len(people)} are held out")
     order = np.random.default_rng(seed).permutation(len(people))
     chosen = [people[place] for place in order[: 2 * count]]
+    photos = {person: sorted((folder / person).glob("*")) for person in chosen}
+    if few := [person for person in chosen if len(photos[person]) < 2]:
+        raise ValueError(
+            f"{folder} has fewer than two photos of {len(few)} people, first {few[0]}: is it LFW's folder?"
+        )
     return [
-        Pair((first, second), (by_person[first], by_person[second]))
+        Pair((first, second), (photos[first], photos[second]))
         for first, second in zip(chosen[::2], chosen[1::2], strict=True)
     ]
 
@@ -145,7 +152,7 @@ def run(
     out = out if Path.cwd() == ROOT else out.absolute()
     claim(out, {"sd": sd.as_posix(), "config": config.as_posix(), "pictures": pictures, "seed": SEED})
     results: dict[str, dict[str, Any]] = {}
-    for number, pair in enumerate(choose_pairs(photos, num_pairs), 1):
+    for number, pair in enumerate(choose_pairs(photos, read_held_out(), num_pairs), 1):
         folder = out / pair.key
         scripts = Scripts(Stages(folder / "logs", ROOT), sd, config)
         drawn = draw_pair(pair, folder, scripts, judges, pictures // len(PROMPTS))

@@ -13,12 +13,14 @@ from evaluation.scripts import Scripts
 from evaluation.studies import pairs as study
 from ldm.data.manifest import Record, write_manifest
 
+PEOPLE = [f"Person_{number:03d}" for number in range(100)]
+
 
 @pytest.fixture
 def album(tmp_path: Path, draw) -> Path:
-    """120 people with five photos each: red ones and blue ones."""
+    """A hundred people with five photos each: red ones and blue ones."""
     generator = np.random.default_rng(0)
-    for number in range(120):
+    for number in range(100):
         folder = tmp_path / "lfw" / f"Person_{number:03d}"
         folder.mkdir(parents=True)
         for photo in range(5):
@@ -65,11 +67,12 @@ class StandIn(Scripts):
 @pytest.fixture
 def small(album: Path, tmp_path: Path, colour_judge, draw, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Arguments of a study of two pairs, red with blue, judged by colour."""
-    pairs = study.choose_pairs(album, 2)
+    pairs = study.choose_pairs(album, PEOPLE, 2)
     for pair in pairs:
         for colour, photos in zip(("red", "blue"), pair.photos, strict=True):
             for photo in photos:
                 draw(colour).save(photo)
+    monkeypatch.setattr(study, "read_held_out", lambda: PEOPLE)
     monkeypatch.setattr(study, "Scripts", StandIn)
     monkeypatch.setattr(StandIn, "trained", 0)
     monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
@@ -81,11 +84,11 @@ def small(album: Path, tmp_path: Path, colour_judge, draw, monkeypatch: pytest.M
 
 
 def test_pairs_are_disjoint_held_out_and_the_same_each_time(album: Path) -> None:
-    pairs = study.choose_pairs(album, 30)
+    pairs = study.choose_pairs(album, PEOPLE, 30)
     names = [name for pair in pairs for name in pair.names]
     assert len(set(names)) == 60
-    assert set(names) <= set(study.held_out_people([p.parent.name for p in album.rglob("*.png")]))
-    assert pairs == study.choose_pairs(album, 30)
+    assert set(names) <= set(PEOPLE)
+    assert pairs == study.choose_pairs(album, PEOPLE, 30)
     assert all(
         photo.parent.name == name
         for pair in pairs
@@ -96,7 +99,18 @@ def test_pairs_are_disjoint_held_out_and_the_same_each_time(album: Path) -> None
 
 def test_more_pairs_than_people(album: Path) -> None:
     with pytest.raises(ValueError, match="51 disjoint pairs need 102 people, 100 are held out"):
-        study.choose_pairs(album, 51)
+        study.choose_pairs(album, PEOPLE, 51)
+
+
+def test_another_folder_than_lfw(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"fewer than two photos of 4 people, first Person_\d+: is it LFW"):
+        study.choose_pairs(tmp_path, PEOPLE, 2)
+
+
+def test_the_repositorys_list_names_a_hundred_people() -> None:
+    people = study.read_held_out()
+    assert len(set(people)) == 100
+    assert "Albert_Costa" in people
 
 
 def test_numbers_of_known_pictures(small: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +143,7 @@ def test_the_conditioning_net_alone_is_refused_before_training(
 
 
 def test_other_photos_only(album: Path, colour_judge, draw) -> None:
-    (pair,) = study.choose_pairs(album, 1)
+    (pair,) = study.choose_pairs(album, PEOPLE, 1)
     photos = pair.photos[0]
     draw("lime").save(photos[0])
     for photo in photos[1:]:
@@ -138,7 +152,7 @@ def test_other_photos_only(album: Path, colour_judge, draw) -> None:
 
 
 def test_other_photos_without_a_face(album: Path, colour_judge, draw) -> None:
-    (pair,) = study.choose_pairs(album, 1)
+    (pair,) = study.choose_pairs(album, PEOPLE, 1)
     for photo in pair.photos[0][1:]:
         draw().save(photo)
     with pytest.raises(ValueError, match="judge colours finds no face in the other photos of Person_"):

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldm.faces.detect import Picture
 from ldm.faces.model_files import SFACE, packaged
+from ldm.faces.session import open_session
 
 CROP_PX = 112
 """All face networks here take the 112-px five-point ArcFace crop."""
@@ -85,30 +86,6 @@ class OnnxEncoder:
         """Raw outputs (N, F) for crops (N, 112, 112, 3)."""
         outputs = self._session.run(None, {self._input: self.preprocessing(crops)})[0]
         return np.asarray(outputs, np.float32).reshape(len(crops), -1)
-
-
-def open_session(model: Path, threads: int = 1) -> Any:
-    """An onnxruntime session on the CPU whose inputs are those that some node reads and no weight fills.
-
-    Older exporters list every weight as an input as well; in SFace's file even those that were replaced by 8-bit ones.
-    """
-    import onnx
-    import onnxruntime
-
-    proto = onnx.load(str(model))
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    read = {name for node in proto.graph.node for name in node.input}
-    pictures = [value for value in proto.graph.input if value.name in read - weights]
-    del proto.graph.input[:]
-    proto.graph.input.extend(pictures)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry(
-        "session.disable_quant_qdq", "1"
-    )  # 8-bit weights unpacked once: 76 -> 46 ms a face
-    return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def sface(threads: int = 1) -> OnnxEncoder:

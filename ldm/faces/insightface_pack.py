@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ldm.faces.detect import Face, Picture
-from ldm.faces.encode import open_session
+from ldm.faces.session import open_session
 
 WEIGHTS = Path("weights") / "insightface"
 """Where packs are looked for, as ``models/<pack>/*.onnx``: below the current folder, then below the repository."""

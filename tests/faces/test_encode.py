@@ -4,7 +4,7 @@ from PIL import Image, ImageEnhance
 
 from ldm.faces.align import arcface_crop
 from ldm.faces.detect import YuNet
-from ldm.faces.encode import CENTRED, RAW, OnnxEncoder, Preprocessing, arcface, open_session, sface
+from ldm.faces.encode import CENTRED, RAW, OnnxEncoder, Preprocessing, arcface, sface
 from ldm.faces.model_files import YUNET, packaged
 from tests.conftest import needs_shared
 from tests.faces.nets import save_recognition
@@ -66,7 +66,7 @@ def test_one_person_is_nearer_than_two(encoder, crop_of, astronaut, hopper):
 
 @needs_shared
 def test_sface_tells_people_apart(encoder, crop_of, shared_data):
-    """Measured on 300 + 300 pairs: 99 % (BGR instead of RGB 98.8 %, pixels in [-1, 1] 58 %)."""
+    """Measured on 300 + 300 pairs: 99.3 % (BGR instead of RGB 98.8 %, pixels in [-1, 1] 58 %)."""
     folders = [folder for folder in sorted((shared_data / "lfw").iterdir()) if len(list(folder.glob("*.jpg"))) == 2][
         :200:10
     ]
@@ -101,8 +101,3 @@ def test_both_kinds_of_arcface_file_give_the_same_vectors(tmp_path):
     scaling = arcface(save_recognition(tmp_path / "b.onnx", scales_itself=True, batch=1))
     crops = noise(2)
     np.testing.assert_allclose((plain(crops) * scaling(crops)).sum(1), 1, atol=1e-4)
-
-
-def test_weights_and_left_over_names_are_not_inputs(tmp_path):
-    session = open_session(save_recognition(tmp_path / "old.onnx", weights_as_inputs=True))
-    assert [value.name for value in session.get_inputs()] == ["data"]

@@ -104,9 +104,18 @@ def test_an_animation_gives_its_first_frame(tmp_path):
         np.testing.assert_allclose(np.asarray(read_photo(tmp_path / name))[2, 2], [255, 0, 0], atol=3)
 
 
-def test_wide_colours_are_brought_to_srgb(tmp_path, small):
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    small.save(tmp_path / "srgb.png", icc_profile=lab.tobytes())
+def test_colours_of_another_profile_are_brought_to_srgb(tmp_path, small):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"....").replace(b"gXYZ", b"rXYZ").replace(b"....", b"gXYZ")
+    swapped = swapped.replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be"))
+    small.save(tmp_path / "swapped.png", icc_profile=swapped)
+    expected = np.asarray(small, int)[..., [1, 0, 2]]  # its red means green
+    np.testing.assert_allclose(np.asarray(read_photo(tmp_path / "swapped.png"), int), expected, atol=3)
+
+
+def test_srgb_and_broken_profiles_change_nothing(tmp_path, small):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    small.save(tmp_path / "srgb.png", icc_profile=srgb.tobytes())
     np.testing.assert_array_equal(np.asarray(read_photo(tmp_path / "srgb.png")), np.asarray(small))
     small.save(tmp_path / "broken.png", icc_profile=b"no profile")
     np.testing.assert_array_equal(np.asarray(read_photo(tmp_path / "broken.png")), np.asarray(small))

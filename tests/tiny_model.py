@@ -89,7 +89,10 @@ def aligned_photos(folder: Path) -> Path:
 
 
 def train_people(model: Path, manifest: Path, logdir: Path, *more: str) -> Path:
-    """The folder of a run of six steps in which two people are learned; files after steps 1, 3 and 5."""
+    """The folder of a run of six steps in which two people are learned; files after steps 1, 3 and 5.
+
+    The learning rate is so high that the people are drawn apart after these few steps.
+    """
     from main import main
 
     command = [
@@ -97,7 +100,8 @@ def train_people(model: Path, manifest: Path, logdir: Path, *more: str) -> Path:
         "--actual_resume", str(model), "--data_root", str(manifest), "-l", str(logdir),
         f"model.params.face_backend={BACKEND}", "data.params.batch_size=2", "data.params.train.params.num_variants=4",
         "lightning.trainer.max_steps=6", "lightning.modelcheckpoint.params.every_n_train_steps=2",
-        "lightning.trainer.accelerator=cpu", *more,
+        "lightning.trainer.accelerator=cpu", "model.base_learning_rate=0.05",
+        "model.params.optimizer_config.params.warmup_steps=0", *more,
     ]  # fmt: skip
     before = set(logdir.glob("*"))
     assert main(command) == 0

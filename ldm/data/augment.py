@@ -29,7 +29,7 @@ class Jitter:
         saturation: factor 1 ± saturation around grey.
         hue: turn of the colour circle, each way, in turns.
         warmth: gain of red against blue, 1 ± warmth.
-        shade: a light that falls off linearly over the picture, at most by this share.
+        shade: a light that falls off linearly over the picture: up to this share from the middle to an edge.
     """
 
     flip_p: float = 0.5

@@ -83,6 +83,10 @@ def _save(path: Path, array: NDArray[np.float16]) -> None:
         np.save(file, array)
 
 
+def _rows(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 class CaptionedLatents(Dataset[Sample]):
     """Latents of people by name, of people by attributes and of two people, in fixed shares.
 
@@ -107,8 +111,8 @@ class CaptionedLatents(Dataset[Sample]):
         folder = Path(folder)
         self.latents = np.load(folder / LATENTS, mmap_mode="r")
         self.pairs = np.load(folder / PAIRS, mmap_mode="r")
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in (folder / ROWS).read_text().splitlines()]
-        self.pair_names: list[list[str]] = [json.loads(line) for line in (folder / PAIR_ROWS).read_text().splitlines()]
+        self.rows: list[dict[str, Any]] = _rows(folder / ROWS)
+        self.pair_names: list[list[str]] = _rows(folder / PAIR_ROWS)
         self.named = np.array([i for i, row in enumerate(self.rows) if "name" in row])
         self.described = np.array([i for i, row in enumerate(self.rows) if "attributes" in row])
         _, inverse, counts = np.unique(

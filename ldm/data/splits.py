@@ -39,13 +39,13 @@ def lfw_splits(people: Sequence[str], files: Sequence[str]) -> list[str]:
     """
     held = set(held_out_people(people))
     counts = Counter(people)
-    val: set[str] = set()
+    val: set[tuple[str, str]] = set()  # by person too: a file's name need not be unique
     for person, n in counts.items():
         if n >= WELL_KNOWN_PICTURES:
             own = [file for file, owner in zip(files, people, strict=True) if owner == person]
-            val.update(stable_order(own)[: len(own) // 3])
+            val.update((person, file) for file in stable_order(own)[: len(own) // 3])
     return [
-        "held_out" if person in held else "val" if file in val else "train"
+        "held_out" if person in held else "val" if (person, file) in val else "train"
         for person, file in zip(people, files, strict=True)
     ]
 

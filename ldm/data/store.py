@@ -47,7 +47,11 @@ class PictureStore:
 def write_store(
     folder: Path, items: Iterable[tuple[NDArray[np.uint8], Mapping[str, Any]]], about: Mapping[str, Any]
 ) -> int:
-    """Write pictures and their rows as a store; returns how many. Nothing is left half-written."""
+    """Write pictures and their rows as a store; returns how many. No file of it is left half-written.
+
+    Raises:
+        ValueError: there is no picture.
+    """
     rows: list[str] = []
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
@@ -55,7 +59,10 @@ def write_store(
             rows.append(json.dumps(dict(row), ensure_ascii=False))
             yield picture
 
-    stacked = np.stack(list(pictures()))
+    found = list(pictures())
+    if not found:
+        raise ValueError(f"there are no pictures to store in {folder}")
+    stacked = np.stack(found)
     with atomic_path(folder / PICTURES) as temporary, temporary.open("wb") as file:
         np.save(file, stacked)
     write_text(folder / ROWS, "\n".join(rows) + "\n")

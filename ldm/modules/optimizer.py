@@ -63,7 +63,9 @@ class AdamW:
         kind = _eight_bit_adamw() if self.eight_bit else torch.optim.AdamW
         optimizer = kind(trained, lr=learning_rate, betas=self.betas, weight_decay=self.weight_decay)
         factor = Trapezoid(max_steps, self.warmup_steps, self.decay_fraction)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        # A plain function: an object's own numbers would go into checkpoints, and a run that goes on with more steps
+        # would find the old end in them.
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step))
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
 

@@ -1,0 +1,66 @@
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from ldm.modules.optimizer import AdamW, Trapezoid
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    factor = Trapezoid(10, warmup_steps=4, decay_fraction=0.5)
+    assert [factor(step) for step in range(11)] == [0.25, 0.5, 0.75, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]
+
+
+def test_without_warmup_and_decay_it_is_constant() -> None:
+    assert {Trapezoid(10)(step) for step in range(20)} == {1.0}
+    assert {Trapezoid(-1, decay_fraction=0.5)(step) for step in range(20)} == {1.0}, "a run without end has no decay"
+
+
+def test_warmup_and_decay_that_overlap_take_the_lower() -> None:
+    factor = Trapezoid(8, warmup_steps=8, decay_fraction=1.0)
+    assert [factor(step) for step in range(8)] == [min((s + 1) / 8, (8 - s) / 8) for s in range(8)]
+
+
+def test_options_reach_the_optimizer() -> None:
+    parameters = [nn.Parameter(torch.ones(2)) for _ in range(3)]
+    (optimizer,), (schedule,) = AdamW(0.3, (0.5, 0.6), warmup_steps=2).build(iter(parameters), 0.1, 10)
+    (group,) = optimizer.param_groups
+    assert (group["weight_decay"], group["betas"], len(group["params"])) == (0.3, (0.5, 0.6), 3)
+    assert group["lr"] == pytest.approx(0.05)
+    assert schedule["interval"] == "step"
+    optimizer.step(), schedule["scheduler"].step()
+    assert group["lr"] == pytest.approx(0.1)
+
+
+def test_one_step_is_adams_with_decoupled_decay() -> None:
+    parameter = nn.Parameter(torch.tensor([2.0]))
+    (optimizer,), _ = AdamW(weight_decay=0.5).build([parameter], 0.1, 10)
+    parameter.grad = torch.tensor([3.0])
+    optimizer.step()
+    assert float(parameter.detach()) == pytest.approx(2 - 0.1 * 0.5 * 2 - 0.1)  # the first step's size is the rate
+
+
+def test_a_run_that_goes_on_with_more_steps_decays_at_its_new_end() -> None:
+    def schedule(max_steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+        (optimizer,), (entry,) = AdamW(decay_fraction=0.5).build([nn.Parameter(torch.ones(1))], 1.0, max_steps)
+        return optimizer, entry["scheduler"]
+
+    optimizer, short = schedule(10)
+    for _ in range(10):
+        optimizer.step(), short.step()
+    optimizer, longer = schedule(40)
+    longer.load_state_dict(short.state_dict())
+    optimizer.step(), longer.step()
+    assert longer.get_last_lr() == [1.0]
+
+
+def test_nothing_to_train_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"nothing would be trained: .*personalization_config names no parameter"):
+        AdamW().build([], 0.1, 10)
+
+
+def test_eight_bits_without_their_package_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(ImportError, match=r"eight_bit: true needs bitsandbytes: pip install 'celebbasis-ldm\[8bit\]'"):
+        AdamW(eight_bit=True).build([nn.Parameter(torch.ones(1))], 0.1, 10)

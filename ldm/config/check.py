@@ -21,6 +21,7 @@ BASE_LEARNING_RATE = Parameter("base_learning_rate", Annotated[float, Field(gt=0
 LIGHTNING = ("trainer", "strategy", "callbacks", "modelcheckpoint", "logger", "wandb")
 TRAINER = "pytorch_lightning.Trainer"
 CHECKPOINT = "ldm.runs.checkpoint.CheckpointEvery"
+# Callbacks that need no target, because the run knows them by these names.
 CALLBACKS = {"image_logger": "ldm.runs.callbacks.ImageLogger", "ema": "ldm.runs.ema.Ema"}
 WANDB = "ldm.runs.weights_and_biases.Wandb"
 LOGGER = Parameter("logger", Literal["tensorboard", "wandb"] | None, False, None)
@@ -35,7 +36,7 @@ def check(tree: Tree) -> list[str]:
     return problems + _lightning(tree.get("lightning"))
 
 
-def _node(node: Any, path: str) -> list[str]:
+def _node(node: Any, path: str, default_target: str | None = None) -> list[str]:
     """Problems of one ``{target, params}``."""
     if node is UNRESOLVED:
         return []
@@ -46,7 +47,7 @@ def _node(node: Any, path: str) -> list[str]:
     for key in extra:
         if key in node and (wrong := complaint(BASE_LEARNING_RATE, node[key])):
             problems.append(f"{path}.{key}: {wrong}")
-    target, params = node.get("target"), node.get("params")
+    target, params = node.get("target", default_target), node.get("params")
     if target is UNRESOLVED or params is UNRESOLVED:
         return problems
     if not isinstance(target, str):
@@ -130,7 +131,8 @@ def _lightning(section: Any) -> list[str]:
         called = signature_of(get_obj_from_str(CHECKPOINT))
         problems += arguments(called, checkpoint.get("params") or {}, "lightning.modelcheckpoint.params")
     if isinstance(callbacks := section.get("callbacks"), Mapping):
-        problems += [one for name, node in callbacks.items() for one in _node(node, f"lightning.callbacks.{name}")]
+        for name, node in callbacks.items():
+            problems += _node(node, f"lightning.callbacks.{name}", CALLBACKS.get(name))
     if isinstance(settings := section.get("wandb"), Mapping):
         problems += arguments(signature_of(get_obj_from_str(WANDB)), settings, "lightning.wandb")
     if section.get("strategy"):

@@ -175,3 +175,10 @@ def test_no_weight_is_built(write):
     before = torch.get_rng_state()
     load_config([write(GOOD)])
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_our_callbacks_need_no_target(write):
+    load_config([write(GOOD + "lightning: {callbacks: {ema: {params: {decay: 0.5}}}}\n")])
+    found = problems(write(GOOD + "lightning: {callbacks: {ema: {params: {decay: 2}}, mine: {params: {}}}}\n"))
+    assert found[0] == "lightning.callbacks.ema.params.decay: 2 given, a number greater than 0 and less than 1 wanted"
+    assert found[1].startswith("lightning.callbacks.mine.target: missing")

@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> RunFolder:
 def test_the_section_becomes_a_trainer(run: RunFolder) -> None:
     callbacks = {
         "ema": {"params": {"decay": 0.5}},
-        "own": {"target": "tests.runs.tiny_sd.CtrlC", "params": {"at_step": 9}},
+        "own": {"target": "tests.runs.tiny.CtrlC", "params": {"at_step": 9}},
     }
     section = tiny_tree(callbacks=callbacks)["lightning"]
     trainer = build_trainer(section, run).trainer

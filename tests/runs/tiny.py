@@ -1,5 +1,6 @@
 """A run so small that a test can train it: a linear model that draws its noise as the real one does."""
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,18 @@ class TinyTestedModel(TinyModel):
 
     def test_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
         self.log("test/loss", self.head(self.body(batch["image"].flatten(1))).mean())
+
+
+class CtrlC(pl.Callback):
+    """What a user does in the middle of a step: Ctrl-C, once, while step ``at_step`` (from 0) is going on."""
+
+    def __init__(self, at_step: int) -> None:
+        self.at_step = at_step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == self.at_step:
+            self.at_step = -1
+            signal.raise_signal(signal.SIGINT)
 
 
 def tiny_tree(max_steps: int = 4, **lightning: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-MAX_CANVAS_PX = 4096
-"""Side of the largest canvas in between; where the face is larger, the photo is reduced by a whole factor first."""
+MAX_OVERSAMPLING = 4
+"""The canvas in between has at most this many pixels a side for one; a larger photo is first reduced by a whole factor."""
 
 Matrix = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ def warp(image: Image.Image, matrix: Matrix, size: int, border: Literal["black",
         border: what lies outside of the photo: black, or the photo mirrored, the softer the farther out.
     """
     to_photo = _edge_based(np.linalg.inv(np.vstack([matrix, [0.0, 0.0, 1.0]]))[:2])
-    factor = max(1, int(np.ceil(_scale(to_photo) * size / MAX_CANVAS_PX)))
+    factor = max(1, int(np.ceil(_scale(to_photo) / MAX_OVERSAMPLING)))
     photo, to_photo = image.reduce(factor) if factor > 1 else image, to_photo / factor
     region, offset = _region(photo, to_photo, size, border)
     to_region = to_photo - np.array([[0.0, 0.0, offset[0]], [0.0, 0.0, offset[1]]])

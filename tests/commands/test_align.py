@@ -3,60 +3,16 @@ import os
 import pickle
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from ldm.__main__ import app
 from ldm.data.manifest import group_people, read_people
-from ldm.faces import backend
-
-once = cache(backend.load_backend)
 
 
-def align(*arguments: object, code: int = 0) -> str:
-    """Everything that ``python -m ldm align`` prints, after its exit code was checked."""
-    result = CliRunner().invoke(app, ["align", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-@pytest.fixture(autouse=True)
-def _load_networks_once(monkeypatch):
-    monkeypatch.setattr(backend, "load_backend", once)
-
-
-@pytest.fixture
-def photos(tmp_path, astronaut, hopper) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    astronaut.save(folder / "Eileen Collins ü.png")
-    hopper.save(folder / "grace [x].jpg", quality=95)
-    return folder
-
-
-@pytest.fixture
-def group(tmp_path, astronaut, hopper) -> Path:
-    folder = tmp_path / "group"
-    folder.mkdir()
-    picture = Image.new("RGB", (1024, 600), "grey")
-    picture.paste(astronaut, (0, 0))
-    picture.paste(hopper, (512, 0))
-    picture.save(folder / "two.png")
-    return folder
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
-    }
-
-
-def test_faces_a_manifest_and_the_old_pickle_come_out(photos, tmp_path):
+def test_faces_a_manifest_and_the_old_pickle_come_out(align, tree, photos, tmp_path):
     before = tree(photos)
     out = tmp_path / "aligned v1.0"
     said = align(photos, out)
@@ -88,32 +44,7 @@ def test_faces_a_manifest_and_the_old_pickle_come_out(photos, tmp_path):
     assert records[0].vector @ records[1].vector < 0.3
 
 
-def test_running_again_skips_what_is_done_and_adds_what_is_new(photos, tmp_path, hopper):
-    out = tmp_path / "out"
-    align(photos, out)
-    before = tree(out)
-    times = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    hopper.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(photos / "another.png")
-    assert "1 aligned, 2 skipped" in align(photos, out)
-    assert {path: path.stat().st_mtime_ns for path in times} == times
-    assert tree(out) == before | {"another.png": (out / "another.png").read_bytes()}
-    assert len(read_people(tmp_path / "out.jsonl")) == 3
-
-
-def test_a_changed_photo_other_settings_or_a_lost_picture_are_done_again(photos, tmp_path, hopper, astronaut):
-    out = tmp_path / "out"
-    align(photos, out, "--size", "64")
-    assert "2 aligned, 0 skipped" in align(photos, out, "--size", "128")
-    (out / "grace [x].jpg").unlink()
-    assert "1 aligned, 1 skipped" in align(photos, out, "--size", "128")
-    astronaut.save(photos / "grace [x].jpg")
-    assert "1 aligned, 1 skipped" in align(photos, out, "--size", "128")
-    records = read_people(tmp_path / "out.jsonl")
-    assert [record.size for record in records] == [128, 128]
-    assert records[0].vector @ records[1].vector > 0.9
-
-
-def test_a_batch_reports_what_failed_and_goes_on(photos, tmp_path, astronaut):
+def test_a_batch_reports_what_failed_and_goes_on(align, photos, tmp_path, astronaut):
     Image.new("RGB", (300, 300), "white").save(photos / "no face.jpg")
     astronaut.resize((200, 200)).save(photos / "small.png")
     (photos / "empty.jpg").touch()
@@ -134,7 +65,7 @@ def test_a_batch_reports_what_failed_and_goes_on(photos, tmp_path, astronaut):
     assert "0 aligned, 2 skipped (already done), 5 failed" in align(photos, tmp_path / "out", code=1)
 
 
-def test_all_faces_get_numbers_and_are_people_of_their_own(group, tmp_path):
+def test_all_faces_get_numbers_and_are_people_of_their_own(align, tree, group, tmp_path):
     align(group, tmp_path / "out", "--faces", "all", "--size", "64")
     assert sorted(tree(tmp_path / "out")) == ["two_0.png", "two_1.png"]
     records = read_people(tmp_path / "out.jsonl")
@@ -144,14 +75,14 @@ def test_all_faces_get_numbers_and_are_people_of_their_own(group, tmp_path):
     assert "1 aligned, 0 skipped" in align(group, tmp_path / "out", "--faces", "all", "--size", "64")
 
 
-def test_one_refuses_several_faces(group, tmp_path):
+def test_one_refuses_several_faces(align, group, tmp_path):
     assert "two.png: 2 faces found where one is wanted" in align(group, tmp_path / "out", "--faces", "one", code=1)
     assert not (tmp_path / "out.jsonl").exists()
     align(group, tmp_path / "out", "--faces", "largest")
     assert "2 faces found" in align(group, tmp_path / "out", "--faces", "one", code=1)  # not skipped as done
 
 
-def test_sub_folders_are_people_and_odd_formats_become_jpeg(tmp_path, astronaut, hopper):
+def test_sub_folders_are_people_and_odd_formats_become_jpeg(align, tree, tmp_path, astronaut, hopper):
     photos = tmp_path / "photos"
     (photos / "eileen").mkdir(parents=True)
     (photos / "grace").mkdir()
@@ -166,56 +97,10 @@ def test_sub_folders_are_people_and_odd_formats_become_jpeg(tmp_path, astronaut,
     }
 
 
-def test_arcface_mode_cuts_tighter(photos, tmp_path):
+def test_arcface_mode_cuts_tighter(align, photos, tmp_path):
     align(photos, tmp_path / "out", "--mode", "arcface", "--size", "112")
     (record, _) = read_people(tmp_path / "out.jsonl")
     np.testing.assert_allclose(np.asarray(record.crop_points)[:, 0], [38.3, 73.5, 56.0, 41.5, 70.7], atol=4)
-
-
-def test_out_inside_in_is_not_taken_for_photos(photos):
-    align(photos, photos / "aligned", "--size", "64")
-    assert "0 aligned, 2 skipped" in align(photos, photos / "aligned", "--size", "64")
-
-
-def test_out_may_be_the_folder_above_in(photos, tmp_path):
-    align(photos, tmp_path, "--size", "64")
-    assert (tmp_path / "grace [x].jpg").is_file()
-    tmp_path.with_name(tmp_path.name + ".jsonl").unlink()
-    tmp_path.with_name(tmp_path.name + ".pickle").unlink()
-
-
-def test_nothing_of_others_is_overwritten(photos, tmp_path, astronaut):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "grace [x].jpg").write_bytes(b"precious")
-    assert "was not made here" in align(photos, out, "--size", "64", code=1)
-    assert (out / "grace [x].jpg").read_bytes() == b"precious"
-    astronaut.save(photos / "Eileen Collins ü.jpg")
-    astronaut.save(photos / "Eileen Collins ü.webp")
-    said = align(photos, out, "--size", "64", code=1)
-    assert "already holds the face of ../photos/Eileen Collins ü.jpg" in said.replace("\\", "/") or (
-        "already holds the face of photos/Eileen Collins ü.jpg" in said
-    )
-
-
-def test_a_batch_that_was_killed_goes_on_where_it_was(photos, tmp_path, monkeypatch):
-    from ldm.runs import aligned_folder
-
-    saved = aligned_folder._save
-
-    def killed(cut, target):
-        if target.suffix == ".jpg":
-            raise KeyboardInterrupt
-        saved(cut, target)
-
-    monkeypatch.setattr(aligned_folder, "_save", killed)
-    monkeypatch.setattr(aligned_folder.AlignedFolder, "finish", lambda self: 0)  # as if by SIGKILL
-    align(photos, tmp_path / "out", "--size", "64", code=130)
-    monkeypatch.undo()
-    with (tmp_path / "out.jsonl").open("a") as file:
-        file.write('{"path": "out/x')
-    assert "1 aligned, 1 skipped" in align(photos, tmp_path / "out", "--size", "64")
-    assert len(read_people(tmp_path / "out.jsonl")) == 2
 
 
 @pytest.mark.parametrize(
@@ -226,7 +111,7 @@ def test_a_batch_that_was_killed_goes_on_where_it_was(photos, tmp_path, monkeypa
         (lambda: Path("in").touch(), ["in", "out"], "error: in is a file: give the folder that holds the photos"),
     ],
 )
-def test_wrong_folders_are_usage_errors(tmp_path, monkeypatch, prepare, arguments, message):
+def test_wrong_folders_are_usage_errors(align, tmp_path, monkeypatch, prepare, arguments, message):
     monkeypatch.chdir(tmp_path)
     if prepare:
         prepare()
@@ -234,38 +119,14 @@ def test_wrong_folders_are_usage_errors(tmp_path, monkeypatch, prepare, argument
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_cannot_be_written_is_a_usage_error(photos, tmp_path):
-    (tmp_path / "file").write_text("x")
-    said = align(photos, tmp_path / "file" / "out", code=2)
-    assert "error: cannot write to" in said
-    assert "choose another folder for OUT" in said
-    assert "cannot write to" in align(photos, tmp_path / "file", code=2)
-    assert "is both IN and OUT" in align(photos, photos, code=2)
-
-
-def test_a_folder_without_permission_cannot_be_written(photos, tmp_path, monkeypatch):
-    from ldm.runs import aligned_folder
-
-    def refuse(**_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(aligned_folder.tempfile, "TemporaryFile", refuse)
-    assert "out: Permission denied; choose another folder" in align(photos, tmp_path / "out", code=2)
-
-
-def test_a_pack_that_is_not_there_is_a_usage_error(photos, tmp_path):
+def test_a_pack_that_is_not_there_is_a_usage_error(align, photos, tmp_path):
     assert "error: no insightface pack 'buffalo_xl'" in align(
         photos, tmp_path / "out", "--backend", "buffalo_xl", code=2
     )
 
 
-def test_a_damaged_manifest_is_a_usage_error(photos, tmp_path):
-    (tmp_path / "out.jsonl").write_text("[]\n[]\n")
-    assert "out.jsonl, line 1: not a JSON object" in align(photos, tmp_path / "out", code=2)
-
-
 @pytest.mark.parametrize("arguments", [[], ["in"], ["in", "out", "--mode", "other"], ["in", "out", "--size", "0"]])
-def test_wrong_arguments_are_usage_errors(arguments):
+def test_wrong_arguments_are_usage_errors(align, arguments):
     align(*arguments, code=2)
 
 

@@ -55,7 +55,7 @@ def test_shrinking_is_as_good_as_pillows_own(factor, astronaut):
 
 def test_a_huge_photo_is_reduced_first_and_lands_on_the_same_place(astronaut, monkeypatch):
     whole = np.asarray(warp(astronaut, scaled(0.25), 128), float)
-    monkeypatch.setattr(warp_module, "MAX_CANVAS_PX", 200)  # 512 photo pixels on the canvas: reduced by 3
+    monkeypatch.setattr(warp_module, "MAX_OVERSAMPLING", 2)
     reduced = np.asarray(warp(astronaut, scaled(0.25), 128), float)
     assert np.abs(whole - reduced)[4:-4, 4:-4].mean() < 3
 

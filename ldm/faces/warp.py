@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 MAX_OVERSAMPLING = 4
-"""The canvas in between has at most this many pixels a side for one; a larger photo is first reduced by a whole factor."""
+"""Pixels of the canvas in between for one of the crop, along a side; a larger photo is reduced by a whole factor first."""
 
 Matrix = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 MAX_OVERSAMPLING = 4
-"""Pixels of the canvas in between for one of the crop, along a side; a larger photo is reduced by a whole factor first."""
+"""Pixels of the canvas in between for one of the crop, along a side; larger photos are reduced by a whole factor."""
 
 Matrix = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ class ModelDefaults:
         num_inference_steps: steps of the sampler.
         celeb_txt: list of names that the model knows, the celeb basis's source; relative to the model's folder if it
             lies there, otherwise to the working directory.
-        crop: which aligned crop the model was trained on.
+        sampler: ddim, dpm++, euler, pndm or ddpm.
     """
 
     guidance_scale: float = 10.0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from ldm.batch import Sample
@@ -105,7 +106,7 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
         return len(self.records) * self.repeats
 
     def __getitem__(self, key: SampleKey | int) -> Sample:
-        """``caption``, ``faces`` (P, F), ``ids`` (P,), ``loss_weight`` (1, S, S) and ``latents`` or ``image``."""
+        """``caption``, ``faces`` (P, F), ``ids`` (P,), ``latents`` or ``image``, and ``loss_weight`` of its size."""
         key = as_key(key)
         draws = generator(self.seed, "augment", key.draw, key.index)
         first = key.index % len(self.records)
@@ -146,9 +147,12 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
         """A varied photo (3, S, S) and its loss weight (1, S, S)."""
         image, weight = self.pictures[photo], self.weights[photo]
         if self.setting == "published":
-            image, _ = augment(image, PUBLISHED, draws)
-            return (on_black(image, draws) if self.varied else image), torch.ones_like(weight)
-        return augment(image, NATURAL, draws, weight) if self.varied else (image, weight)
+            weight = torch.ones_like(weight)
+        if not self.varied:
+            return image, weight
+        if self.setting == "published":
+            return on_black(augment(image, PUBLISHED, draws)[0], draws), weight
+        return augment(image, NATURAL, draws, weight)
 
     def _encode_variants(self, model: ModelView) -> None:
         """Latents of ``num_variants`` pictures of each photo, and of as many of it beside another person's."""
@@ -159,8 +163,10 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
                 made = [self._vary(first, pair, draws) for draws in places]
                 images = torch.stack([variant.picture for variant in made])
                 latents = torch.cat([model.encode_pictures(part) for part in torch.split(images, 32)]).cpu()
+                weights = F.adaptive_avg_pool2d(torch.stack([v.weight for v in made]), latents.shape[-2:])
                 self._variants[first, pair] = [
-                    Variant(variant.photos, code, variant.weight) for variant, code in zip(made, latents, strict=True)
+                    Variant(variant.photos, code, weight)
+                    for variant, code, weight in zip(made, latents, weights, strict=True)
                 ]
         logger.info("made and encoded %d variants of each of %d photos", self.num_variants, len(self.records))
 
@@ -192,7 +198,7 @@ class Variant:
     Attributes:
         photos: which photos, from left to right.
         picture: (3, S, S) in [-1, 1], or its latents (c, h, w).
-        weight: (1, S, S) of the loss, mean 1.
+        weight: (1, S, S) of the loss, or (1, h, w) beside latents; mean 1.
     """
 
     photos: tuple[int, ...]
@@ -207,24 +213,27 @@ def choose_people(people: Sequence[str], num_ids: int | None, specific_ids: list
         IndexError: an index is not in the list.
         ValueError: more people are asked for than there are, or ``specific_ids`` cannot be read.
     """
+    shown = ", ".join(people[:10]) + (", ..." if len(people) > 10 else "")
     if specific_ids is None:
-        indices = list(range(len(people) if num_ids is None else num_ids))
-    elif isinstance(specific_ids, str):
+        if num_ids is not None and num_ids > len(people):
+            raise ValueError(f"{num_ids} people asked for (num_ids), but {len(people)} given: {shown}")
+        return list(people[:num_ids])
+    if isinstance(specific_ids, str):
         match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", specific_ids)
         if not match or int(match[1]) >= int(match[2]):
             raise ValueError(f"specific_ids {specific_ids!r}: write a list, or 'low-high' with high not included")
         indices = list(range(int(match[1]), int(match[2])))
     else:
         indices = sorted(set(specific_ids))
-    if num_ids is not None and len(indices) > num_ids:
-        indices = indices[:num_ids]
-    wanted = len(indices) if num_ids is None else num_ids
-    if wanted > len(people) or len(indices) < wanted:
-        given = f"{len(people)} given" if specific_ids is None else f"specific_ids {specific_ids} names {len(indices)}"
-        raise ValueError(f"{wanted} people asked for (num_ids), but {given}: {', '.join(people[:10])}")
+    if not indices:
+        raise ValueError("specific_ids is an empty list: name somebody, or leave it out to take everybody")
     if outside := [i for i in indices if not 0 <= i < len(people)]:
-        raise IndexError(f"person {outside[0]} asked for (specific_ids), but there are people 0 to {len(people) - 1}")
-    return [people[i] for i in indices]
+        raise IndexError(
+            f"person {outside[0]} asked for (specific_ids), but there are people 0 to {len(people) - 1}: {shown}"
+        )
+    if num_ids is not None and num_ids > len(indices):
+        raise ValueError(f"{num_ids} people asked for (num_ids), but specific_ids {specific_ids} names {len(indices)}")
+    return [people[i] for i in indices[:num_ids]]
 
 
 def _open(path: Path, size: int) -> Tensor:

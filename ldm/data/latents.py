@@ -97,6 +97,9 @@ class CaptionedLatents(Dataset[Sample]):
         max_pictures: nobody counts for more than this many pictures.
         length: samples an epoch; every sample is drawn anew.
         seed: of all choices.
+
+    Raises:
+        ValueError: no picture has a name or attributes.
     """
 
     def __init__(
@@ -115,6 +118,8 @@ class CaptionedLatents(Dataset[Sample]):
         self.pair_names: list[list[str]] = _rows(folder / PAIR_ROWS)
         self.named = np.array([i for i, row in enumerate(self.rows) if "name" in row])
         self.described = np.array([i for i, row in enumerate(self.rows) if "attributes" in row])
+        if not len(self.named) + len(self.described):
+            raise ValueError(f"{folder} holds no picture with a name or attributes: nothing could be said of any")
         _, inverse, counts = np.unique(
             [self.rows[i]["name"] for i in self.named], return_inverse=True, return_counts=True
         )
@@ -144,7 +149,7 @@ class CaptionedLatents(Dataset[Sample]):
         return {"latents": scaled, "caption": caption}
 
     def _picture(self, described: bool, draws: torch.Generator) -> int:
-        if described and len(self.described):
+        if len(self.described) and (described or not len(self.named)):
             return int(self.described[int(torch.randint(len(self.described), (), generator=draws))])
         at = torch.searchsorted(self.cumulative, torch.rand((), generator=draws, dtype=torch.float64))
         return int(self.named[min(int(at), len(self.named) - 1)])

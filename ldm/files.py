@@ -32,6 +32,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_writable(folder: Path) -> None:
+    """Make ``folder``, and nothing more, if files can be put there: seen before hours of work are lost.
+
+    Raises:
+        OSError: it cannot be made or written; the message says why.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
+
+
 def _umask() -> int:
     """The process's umask: mkstemp makes private files, results are for everybody the user allows."""
     mask = os.umask(0)

@@ -27,6 +27,8 @@ from typing import Any
 
 import typer
 
+from ldm.commands.quiet import quiet_libraries
+
 FIRST = ("align", "generate", "extract", "prepare", "evaluate", "study", "visualize", "convert")
 OURS = ("ldm", "evaluation", "__main__", "main")
 MENDABLE = (ValueError, LookupError, RuntimeError, ImportError, TypeError)
@@ -67,12 +69,13 @@ def load_command(name: str) -> Any:
 
 
 def set_up_logging() -> None:
-    """Our own messages from INFO on, other packages' from WARNING on, to stderr."""
+    """Our own messages from INFO on, other packages' from WARNING on but for what is meant, to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Plain())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in OURS[:2]:
         logging.getLogger(package).setLevel(logging.INFO)
+    quiet_libraries()
 
 
 class _Plain(logging.Formatter):

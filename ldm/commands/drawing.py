@@ -1,91 +1,113 @@
 """From the options of `generate` to pictures in a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ldm.commands.bars import bar
 
-def draw(
-    *,
-    run: Path | None,
-    sd: Path | None,
-    prompts: Sequence[str],
-    prompts_file: Path | None,
-    out: Path | None,
-    num_samples: int,
-    seed: int,
-    num_inference_steps: int | None,
-    guidance_scale: float | None,
-    sampler: str | None,
-    negative_prompt: str,
-    step: int | None,
-    people: Sequence[int] | None,
-    mean: bool,
-    batch_size: int,
-) -> tuple[list[dict[str, Any]], Path]:
-    """Draw, with a progress bar; the samples and the folder they are in. Options that are None are the model's own.
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be drawn; None is the model's or the run's own.
+
+    Attributes:
+        run: the run's folder or its name in ``logs/``; None for the plain model.
+        sd: weights.
+        steps: training steps after which to draw; a None among them is the last.
+        people: who stands for the placeholders, one drawing for each; empty for all people of the run.
+        mean: everybody at the basis mean.
+        num_inference_steps: of the sampler.
+    """
+
+    run: Path | None
+    sd: Path | None
+    steps: Sequence[int | None] = (None,)
+    people: Sequence[Sequence[int]] = ()
+    mean: bool = False
+    num_samples: int = 8
+    seed: int = 42
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    sampler: str | None = None
+    negative_prompt: str = ""
+    batch_size: int = 8
+
+
+def draw(wanted: Wanted, prompts: Sequence[str], out: Path | None) -> tuple[list[dict[str, Any]], Path]:
+    """Draw, with a progress bar; the samples and the folder they are in (outputs/RUN by default).
 
     Raises:
         ValueError: neither a run nor weights, or no prompt, or people are asked of a plain model.
         LookupError: a person or a step that does not exist; those that do are listed.
     """
-    from ldm.runs.draw import DrawSettings, draw_prompts, read_prompts
+    from ldm.files import require_writable
+    from ldm.runs.draw import draw_prompts
+    from ldm.runs.load import find_run
 
-    wanted = [*prompts, *(read_prompts(prompts_file) if prompts_file else [])]
-    if not wanted:
+    if not prompts:
         raise ValueError("nothing to draw: give --prompt TEXT or --prompts FILE")
-    pipeline, facts = _pipeline(run, sd, step, people, mean, sampler)
-    defaults = pipeline.model.defaults
-    settings = DrawSettings(
-        num_samples=num_samples,
-        seed=seed,
-        num_inference_steps=num_inference_steps or defaults.num_inference_steps,
-        guidance_scale=defaults.guidance_scale if guidance_scale is None else guidance_scale,
-        sampler=sampler or defaults.sampler,
-        negative_prompt=negative_prompt,
-        batch_size=batch_size,
-    )
-    folder = out or Path("outputs") / (run.name if run else Path(facts["model"]).name)
-    from ldm.commands.bars import bar
+    if wanted.run is None and wanted.sd is None:
+        raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
+    if wanted.run is not None:
+        wanted = replace(wanted, run=find_run(wanted.run).path)
+    folder = out or Path("outputs") / (wanted.run or wanted.sd or Path()).resolve().name
+    require_writable(folder)
+    total = len(wanted.steps) * max(1, len(wanted.people)) * len(prompts) * wanted.num_samples
+    samples: list[dict[str, Any]] = []
+    with bar("draw", total) as advance:
+        for pipeline, facts in _drawings(wanted):
+            pipeline.check(prompts, everybody=bool(wanted.people))
+            settings = _settings(wanted, pipeline.model.defaults)
+            suffix = "_".join([*(who.partition("=")[2] for who in facts["people"]), *_listed(facts.get("step"))])
+            samples += draw_prompts(pipeline, prompts, settings, folder, facts, suffix, advance)
+    return samples, folder
 
-    with bar("draw", len(wanted) * num_samples) as advance:
-        return draw_prompts(pipeline, wanted, settings, folder, facts, facts.pop("suffix"), advance), folder
+
+def _drawings(wanted: Wanted) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A pipeline for each step and choice of people, and what every picture says about it."""
+    from ldm.runs.load import MEAN, everybody, find_run, knows_people, load_model, people_vectors, step_of, untrained
+
+    if wanted.run is None:
+        if wanted.people or wanted.mean or any(step is not None for step in wanted.steps):
+            raise ValueError("--people, --mean and --step belong to a run: give --run logs/RUN")
+        assert wanted.sd is not None  # seen before
+        yield _pipeline(untrained(wanted.sd), None, wanted.sampler), {"model": str(wanted.sd), "people": []}
+        return
+    run, model = find_run(wanted.run), None
+    for step in sorted({step_of(run, step) for step in wanted.steps}):
+        model = load_model(run.path, wanted.sd, step, model)
+        facts = {"model": str(model.weights_folder), "run": run.path.resolve().name, "step": step, "people": []}
+        if not (wanted.people or wanted.mean or knows_people(model)):
+            yield _pipeline(model, None, wanted.sampler), facts
+            continue
+        for people in wanted.people or [everybody(model)]:
+            vectors = people_vectors(model, [MEAN] * len(people) if wanted.mean else people)
+            pipeline = _pipeline(model, vectors, wanted.sampler)
+            names = ["mean" if wanted.mean else str(person) for person in people]
+            words = pipeline.placeholders.strings
+            yield pipeline, {**facts, "people": [f"{word}={name}" for word, name in zip(words, names, strict=False)]}
 
 
-def _pipeline(
-    run: Path | None, sd: Path | None, step: int | None, people: Sequence[int] | None, mean: bool, sampler: str | None
-) -> tuple[Any, dict[str, Any]]:
-    """The pipeline and what every picture says about it."""
+def _pipeline(model: Any, people: Any, sampler: str | None) -> Any:
+    """The pipeline on the fastest device there is; one progress bar is enough."""
+    import torch
+
     from ldm.models.diffusion.pipelines import PersonPipeline
-    from ldm.runs.folder import RunFolder
-    from ldm.runs.load import MEAN, load_model, manager_of, people_vectors, untrained
 
-    if run is None:
-        if sd is None:
-            raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
-        if people is not None or mean:
-            raise ValueError("--people and --mean belong to a run: give --run logs/RUN")
-        model = untrained(sd)
-        return _quiet(PersonPipeline.of(model, None, sampler)), {"model": str(sd), "people": [], "suffix": ""}
-    model = load_model(run, sd, step)
-    reached = RunFolder.open(run).steps()[-1] if step is None else step
-    facts: dict[str, Any] = {"model": str(model.weights_folder), "run": run.name, "step": reached}
-    try:
-        manager = manager_of(model)
-    except LookupError:
-        if people is not None or mean:
-            raise
-        return _quiet(PersonPipeline.of(model, None, sampler)), {**facts, "people": [], "suffix": str(reached)}
-    chosen = manager.memory.trained() if people is None else list(people)
-    vectors = people_vectors(model, [MEAN] * len(chosen) if mean else chosen)
-    names = ["mean" if mean else str(person) for person in chosen]
-    words = manager.placeholders.strings
-    facts["people"] = [f"{word}={name}" for word, name in zip(words, names, strict=False)]
-    facts["suffix"] = "_".join([*names, str(reached)])
-    return _quiet(PersonPipeline.of(model, vectors, sampler)), facts
-
-
-def _quiet(pipeline: Any) -> Any:
-    """One progress bar is enough."""
+    pipeline = PersonPipeline.of(model, people, sampler)
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+
+
+def _settings(wanted: Wanted, defaults: Any) -> Any:
+    """How to draw: what was asked for, otherwise what suits the model."""
+    from ldm.runs.draw import DrawSettings
+
+    given = {field.name: getattr(wanted, field.name) for field in fields(DrawSettings)}
+    return DrawSettings(**{name: getattr(defaults, name) if value is None else value for name, value in given.items()})
+
+
+def _listed(step: int | None) -> list[str]:
+    return [] if step is None else [str(step)]

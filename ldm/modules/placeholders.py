@@ -65,6 +65,11 @@ class Placeholders:
             raise PlaceholderError(f"unknown placeholder {string!r}: this run has {_listed(self.strings)}")
         return self.strings.index(string)
 
+    def plain(self, prompt: str) -> str:
+        """``prompt`` without the brackets around placeholders: other programs know a person as ``<sks>``."""
+        words = "|".join(map(re.escape, self.strings))
+        return re.sub(rf"<({words})>", r" \1 ", prompt, flags=re.IGNORECASE)
+
     def people(self, ids: Tensor) -> Tensor:
         """Which person each position of ``ids`` (B, L) stands for, -1 for none: (B, L) int64."""
         return find_people(ids, self.ids, self.ends_word, self.tokenizer.eos_token_id)
@@ -79,10 +84,10 @@ class Placeholders:
         end, pad = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
         return expand(marked, num_vectors, max_length, end, end if pad is None else pad, name=self._text)
 
-    def require_mentions(self, prompts: Sequence[str], num_people: int) -> None:
+    def require_mentions(self, prompts: Sequence[str], num_people: int, everybody: bool = True) -> None:
         """Nothing, if ``prompts`` mention someone and ask for none but the first ``num_people``.
 
-        A person given whom no prompt mentions is a warning.
+        With ``everybody``, a person given whom no prompt mentions is a warning.
 
         Raises:
             PlaceholderError: no prompt mentions a placeholder, or one asks for more people than are given.
@@ -102,7 +107,7 @@ class Placeholders:
             raise PlaceholderError(
                 f"no prompt mentions a placeholder ({_listed(self.strings[:num_people])})" + self._hint(prompts)
             )
-        for person in sorted(set(range(num_people)) - mentioned):
+        for person in sorted(set(range(num_people)) - mentioned) if everybody else ():
             logger.warning("person %d is in no prompt: %r is not mentioned", person + 1, self.strings[person])
 
     def _hint(self, prompts: Sequence[str]) -> str:

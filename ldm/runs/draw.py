@@ -1,7 +1,7 @@
 """Pictures of a run: prompts times seeds, each picture a file that says how it was made."""
 
+import hashlib
 import json
-import logging
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from ldm.files import atomic_path, write_json
 
-logger = logging.getLogger(__name__)
-
 SETTINGS = "settings.json"
+OF_A_SAMPLE = ("people", "step")
+"""What one sample of a folder can differ in from the next, beside prompt and seed."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,16 @@ def draw_prompt(pipeline: Any, prompt: str, settings: DrawSettings) -> Iterator[
 
 
 def file_stem(prompt: str, limit: int = 60) -> str:
-    """A prompt as a part of a file name: letters, digits and dashes of any alphabet, at most ``limit`` characters."""
-    words = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFC", prompt)).strip("-_")
-    while len(words.encode()) > limit:
-        words = words[:-1]
-    return words.strip("-") or "prompt"
+    """A prompt as a part of a file name: letters, digits and dashes of any alphabet, at most ``limit`` bytes.
+
+    Where something was left out, digits that stand for the whole prompt follow: two prompts never share a name.
+    """
+    composed = unicodedata.normalize("NFC", prompt)
+    words = re.sub(r"[^\w]+", "-", composed).strip("-_")
+    whole = "-".join(composed.split())
+    digits = "" if words == whole and len(words.encode()) <= limit else hashlib.sha1(whole.encode()).hexdigest()[:6]
+    kept = words.encode()[: limit - len(digits) - 1 if digits else limit].decode(errors="ignore").strip("-")
+    return "-".join(part for part in (kept, digits) if part)
 
 
 def save_png(path: Path, picture: Image.Image, facts: dict[str, Any]) -> None:
@@ -104,37 +109,40 @@ def draw_prompts(
         prompts: what to draw.
         settings: how.
         out: the folder.
-        facts: what is written into every picture beside prompt and seed: run, step, people, model.
+        facts: what is written into every picture beside prompt and seed: model, run, step, people.
         suffix: part of every file name that tells this drawing from others (people and step).
         progress: called with 1 after every picture.
 
     Returns:
-        The samples: file, prompt, seed, people.
+        The samples: file, prompt, seed, people, step.
     """
+    own = {key: facts[key] for key in OF_A_SAMPLE if key in facts}
     samples: list[dict[str, Any]] = []
     for number, prompt in enumerate(prompts):
         stem = "_".join(part for part in (f"{number:04d}-{file_stem(prompt)}", suffix) if part)
         pictures = []
         for seed, picture in draw_prompt(pipeline, prompt, settings):
-            name = f"samples/{stem}_{seed:05d}.png"
-            made = {"file": name, "prompt": prompt, "seed": seed, "people": facts.get("people", [])}
-            save_png(out / name, picture, {**made, **asdict(settings), **facts, "seed": seed})
+            made = {"file": f"samples/{stem}_{seed:05d}.png", "prompt": prompt, "seed": seed, **own}
+            save_png(out / made["file"], picture, {**made, **asdict(settings), **facts, "seed": seed})
             samples.append(made)
             pictures.append(picture)
             if progress is not None:
                 progress(1)
         save_png(out / f"{stem}.png", grid_of(pictures), {"prompt": prompt, **asdict(settings), **facts})
-    _write_settings(out, settings, facts, samples)
+    shared = {key: value for key, value in facts.items() if key not in own}
+    _write_settings(out, {"settings": asdict(settings), **shared}, samples)
     return samples
 
 
-def _write_settings(out: Path, settings: DrawSettings, facts: dict[str, Any], samples: list[dict[str, Any]]) -> None:
-    """settings.json: these settings, and all samples of the folder, earlier ones too."""
+def _write_settings(out: Path, shared: dict[str, Any], samples: list[dict[str, Any]]) -> None:
+    """settings.json: what ``samples`` share, and all samples of the folder; earlier ones with what they differ in."""
     path = out / SETTINGS
-    earlier = json.loads(path.read_text(encoding="utf-8")).get("samples", []) if path.is_file() else []
+    old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    earlier = old.pop("samples", [])
+    differs = {key: value for key, value in old.items() if shared.get(key) != value}
     new = {sample["file"] for sample in samples}
     kept = [sample for sample in earlier if sample["file"] not in new and (out / sample["file"]).is_file()]
-    write_json(path, {"settings": asdict(settings), **facts, "samples": kept + samples})
+    write_json(path, {**shared, "samples": [{**differs, **sample} for sample in kept] + samples})
 
 
 def read_prompts(path: Path) -> list[str]:
@@ -142,11 +150,15 @@ def read_prompts(path: Path) -> list[str]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it holds no prompt.
+        ValueError: it is no UTF-8 text, or holds no prompt.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file of prompts at {path}")
-    lines = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    lines = (line.strip() for line in text.splitlines())
     prompts = [line for line in lines if line and not line.startswith("#")]
     if not prompts:
         raise ValueError(f"{path} holds no prompt: write one a line")

@@ -9,6 +9,9 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from ldm.modules.artifacts import read_artifact
+from ldm.modules.celeb_basis import CelebBasis
+from ldm.modules.names import tokenizer_id
+from ldm.modules.personalization import Artifact
 from ldm.runs.folder import RunFolder
 from ldm.util import instantiate_from_config
 
@@ -16,40 +19,105 @@ if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
     from ldm.models.diffusion.pipelines import PersonPipeline
 
+LOGS = Path("logs")
+"""Where runs lie unless training was told otherwise."""
+
 MEAN = -1
 """In place of a person: the coefficients at the basis mean, what is drawn of nobody in particular."""
 
 
-def load_model(run: Path, sd: Path | None = None, step: int | None = None) -> "LatentDiffusion":
+def find_run(run: Path) -> RunFolder:
+    """The run at a path, or of that name in ``logs/``.
+
+    Raises:
+        FileNotFoundError: there is none; those that there are, are listed.
+    """
+    return RunFolder.open(LOGS / run if len(run.parts) == 1 and not run.exists() else run)
+
+
+def step_of(run: RunFolder, step: int | None) -> int:
+    """``step``, or the last one if None, of which the run has exported files.
+
+    Raises:
+        LookupError: it has none; the steps that there are, are listed.
+    """
+    run.exported(step)
+    return run.steps()[-1] if step is None else step
+
+
+def load_model(
+    run: Path, sd: Path | None = None, step: int | None = None, loaded: "LatentDiffusion | None" = None
+) -> "LatentDiffusion":
     """The ``LatentDiffusion`` of a run, with what the run exported after ``step``.
 
     Args:
-        run: the run's folder.
-        sd: weights to use instead of those that the run was trained on.
+        run: the run's folder, or its name in ``logs/``.
+        sd: weights to use instead of those that the run was trained on; where the networks themselves were trained,
+            it is always the run's own that are taken.
         step: counted from 0; the last one if None.
+        loaded: the same run's model after an earlier step: taken over where only small files differ.
 
     Raises:
         FileNotFoundError: there is no such run.
         LookupError: the run has no exported files of that step; the steps that there are, are listed.
+        ValueError: the people were learned on a model with other words.
     """
-    folder = RunFolder.open(run)
-    config = OmegaConf.to_container(OmegaConf.load(folder.project_config), resolve=True)
-    assert isinstance(config, dict)  # a project file is a mapping: RunFolder wrote it
-    model_config: dict[str, Any] = config["model"]
-    params = model_config["params"]
-    if sd is not None:
-        params["ckpt_path"] = str(sd)
+    folder = find_run(run)
     files = folder.exported(step)
     artifacts = [read_artifact(file) for file in files if file.suffix == ".safetensors"]
-    if networks := [file for file in files if file.is_dir()]:
-        params["ckpt_path"] = str(networks[0])
-    if bases := {artifact.metadata["basis"] for artifact in artifacts if "basis" in artifact.metadata}:
-        text = params.setdefault("cond_stage_config", {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"})
-        text.setdefault("params", {})["basis_file"] = str(folder.checkpoints / f"basis-{bases.pop()}.safetensors")
-    model: LatentDiffusion = instantiate_from_config(model_config)
+    networks = next((file for file in files if file.is_dir()), None)
+    if loaded is None or networks is not None:
+        loaded = _build(folder, networks or sd, artifacts)
     if artifacts:
-        model.personalization.load(artifacts)
-    return model.eval()
+        loaded.personalization.load(artifacts)
+    return loaded.eval()
+
+
+def _build(folder: RunFolder, weights: Path | None, artifacts: Sequence[Artifact]) -> "LatentDiffusion":
+    """The model that the run's config describes, on ``weights`` (the config's if None) and the basis of its files."""
+    config = OmegaConf.to_container(OmegaConf.load(folder.project_config), resolve=True)
+    assert isinstance(config, dict)  # a project file is a mapping: RunFolder wrote it
+    node: dict[str, Any] = config["model"]
+    params = node["params"]
+    if weights is not None:
+        params["ckpt_path"] = str(weights)
+    _start_from_nothing(params.get("personalization_config"))
+    if bases := {artifact.metadata["basis"] for artifact in artifacts if "basis" in artifact.metadata}:
+        stage = params.setdefault("cond_stage_config", {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"})
+        stage.setdefault("params", {})["basis_file"] = str(folder.checkpoints / f"basis-{bases.pop()}.safetensors")
+    model: LatentDiffusion = instantiate_from_config(node)
+    text: Any = model.cond_stage_model
+    if text.celeb_basis is not None:
+        width = text.transformer.get_input_embeddings().embedding_dim
+        require_words_of(text.celeb_basis, text.tokenizer, width, model.weights_folder)
+    return model
+
+
+def _start_from_nothing(node: Any) -> None:
+    """Take out the file that the run started from: what it exported itself is loaded, and that file may be gone."""
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _start_from_nothing(value)
+    if isinstance(node, dict):
+        node.pop("embedding_manager_ckpt", None)
+
+
+def require_words_of(basis: CelebBasis, tokenizer: Any, width: int, weights: Path) -> None:
+    """Nothing, if people on ``basis`` can be drawn by a model with this tokenizer and token vectors of ``width``.
+
+    Raises:
+        ValueError: they were learned on a model with other words, or token vectors of another width.
+    """
+    if basis.width != width:
+        raise ValueError(
+            f"the people were learned with token vectors of width {basis.width}, those of {weights} have {width}: "
+            "give the weights that they were learned on"
+        )
+    made = basis.origin.tokenizer_id
+    if made and made != (here := tokenizer_id(tokenizer)):
+        raise ValueError(
+            f"the people were learned on a model with other words (tokenizer {made}) than {weights} has (tokenizer "
+            f"{here}): give the weights that they were learned on"
+        )
 
 
 def untrained(sd: Path) -> "LatentDiffusion":
@@ -71,14 +139,35 @@ def manager_of(model: Any) -> Any:
     raise LookupError("this run did not learn people on the celeb basis")
 
 
+def knows_people(model: Any) -> bool:
+    """Whether the run of ``model`` learned people on the celeb basis."""
+    return any(hasattr(part, "person_vectors") for part in model.personalization.modules())
+
+
+def everybody(model: Any) -> list[int]:
+    """The people that a run has learned, in the order of training.
+
+    Raises:
+        LookupError: nobody.
+    """
+    if not (people := manager_of(model).memory.trained()):
+        raise LookupError("this run has learned nobody yet")
+    return list(people)
+
+
 @torch.no_grad()
 def people_vectors(model: Any, people: Sequence[int]) -> Tensor:
     """(P, E, D) token vectors of trained people by index; ``MEAN`` stands for nobody in particular.
 
     Raises:
         LookupError: a person was not trained; those who were are listed.
+        ValueError: there are more people than the run has placeholders.
     """
     manager = manager_of(model)
+    if len(people) > len(words := manager.placeholders.strings):
+        raise ValueError(
+            f"{len(people)} people are chosen, but the run has {len(words)} placeholders: {', '.join(words)}"
+        )
     return torch.stack([manager.basis.mean if who == MEAN else manager.person_vectors(who) for who in people])
 
 
@@ -92,11 +181,11 @@ def load(
     """A diffusers pipeline in which a run's placeholders are people.
 
     Example:
-        >>> pipe = load("logs/training2026-11-21T10-00-00_celebbasis")
+        >>> pipe = load("logs/training2026-11-21T10-00-00_celebbasis").to("cuda")
         >>> pipe("a photo of sks", generator=torch.Generator().manual_seed(42)).images[0]
 
     Args:
-        run: the run's folder.
+        run: the run's folder, or its name in ``logs/``.
         people: who stands for the first placeholder, the second, ...; None takes all in the order of training.
         step: counted from 0; the last one if None.
         sd: weights to use instead of those that the run was trained on.
@@ -105,8 +194,7 @@ def load(
     from ldm.models.diffusion.pipelines import PersonPipeline
 
     model = load_model(Path(run), sd, step)
-    try:
-        chosen = manager_of(model).memory.trained() if people is None else list(people)
-    except LookupError:
+    if people is None and not knows_people(model):
         return PersonPipeline.of(model, None, sampler)
+    chosen = everybody(model) if people is None else list(people)
     return PersonPipeline.of(model, people_vectors(model, chosen), sampler)

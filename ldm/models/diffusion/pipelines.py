@@ -7,6 +7,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
+from ldm.modules.placeholders import Placeholders
+
 Sampler = Literal["ddim", "dpm++", "euler", "pndm", "ddpm"]
 
 _SCHEDULERS = {
@@ -39,10 +41,12 @@ class PersonPipeline(StableDiffusionPipeline):
     Attributes:
         model: the ``LatentDiffusion`` whose parts this pipeline uses.
         people: (P, E, D) token vectors, or None: person p stands where placeholder p does.
+        placeholders: the words that stand for people; None where the run has none.
     """
 
     model: Any
     people: Tensor | None
+    placeholders: Placeholders | None
 
     @classmethod
     def of(cls, model: Any, people: Tensor | None = None, sampler: str | None = None) -> "PersonPipeline":
@@ -60,6 +64,8 @@ class PersonPipeline(StableDiffusionPipeline):
         )
         model.eval()
         pipeline.model, pipeline.people = model, people
+        found = (getattr(part, "placeholders", None) for part in model.personalization.modules())
+        pipeline.placeholders = next((one for one in found if one is not None), None)
         return pipeline
 
     def encode_prompt(
@@ -92,5 +98,25 @@ class PersonPipeline(StableDiffusionPipeline):
     @torch.no_grad()
     def _context(self, prompts: list[str]) -> Tensor:
         batch = {} if self.people is None else {"vectors": self.people.expand(len(prompts), -1, -1, -1)}
-        context: Tensor = self.model.get_learned_conditioning(prompts, batch).context
+        context: Tensor = self.model.get_learned_conditioning(self._plain(prompts), batch).context
         return context
+
+    def _plain(self, prompts: Sequence[str]) -> list[str]:
+        """Prompts in which a placeholder may stand in brackets, ``<sks>``, as other programs want it."""
+        return list(prompts) if self.placeholders is None else [self.placeholders.plain(prompt) for prompt in prompts]
+
+    def check(self, prompts: Sequence[str], everybody: bool = False) -> None:
+        """Nothing, if all ``prompts`` can be drawn; seen before the first of them takes its minutes.
+
+        Args:
+            prompts: all that will be drawn.
+            everybody: warn of a person whom no prompt mentions.
+
+        Raises:
+            PromptTooLongError: one does not fit, with room for the people it mentions.
+            PlaceholderError: no prompt mentions a person, or one mentions more people than were given.
+        """
+        words = self._plain(prompts)
+        self.model.personalization.expand(self.model.cond_stage_model.tokenize(words))
+        if self.people is not None and self.placeholders is not None:
+            self.placeholders.require_mentions(words, len(self.people), everybody)

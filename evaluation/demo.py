@@ -53,6 +53,7 @@ def demo(
     config: Annotated[Path, typer.Option(help="The method.")] = Path("configs/stable-diffusion/celeb_basis.yaml"),
     judge: Annotated[str, typer.Option(help="Who scores: auto, yunet-sface, a pack, or FILE.onnx:imagenet.")] = "auto",
     pictures: Annotated[int, typer.Option(min=2, help="Pictures a person, over all prompts.")] = 16,
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Go on to main.py.")] = None,
 ) -> None:
     """Learn two people from one photo each, draw them, score them, show it all on one page."""
     looking = load_judge(judge)
@@ -63,12 +64,12 @@ def demo(
     write_photos(out / "photos")
     scripts = Scripts(stages, sd, config)
     manifest = scripts.align(out / "photos", out / "aligned")
-    run = scripts.train(manifest, out / "runs")
+    run = scripts.train(manifest, out / "runs", overrides or ())
     each, alone = pictures // len(ALONE), prompts_of(*PLACEHOLDERS)
     pictured = out / "pictures" / run.name
     drawn = scripts.generate(run, [*alone, *TOGETHER], each, pictured / "learned")
     before = scripts.generate(run, alone, each, pictured / "mean", "--mean")
-    scripts.extract(run)
+    scripts.extract(run, out / "weights")
     encoders = {record.encoder for record in read_people(manifest)}
     results, pair = score(looking, people_of(manifest), drawn, before)
     found = Demo(

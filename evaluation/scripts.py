@@ -1,5 +1,7 @@
 """The four numbered scripts, called as a newcomer calls them."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,10 +24,12 @@ class Scripts:
 
     def __init__(self, stages: Stages, sd: Path, config: Path) -> None:
         self.stages, self.sd, self.config = stages, sd, config
+        # without a .venv in the checkout the scripts take the first python there is: it shall be this one
+        self._env = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
 
     def align(self, photos: Path, aligned: Path) -> Path:
         """Crop the faces of ``photos`` into ``aligned``; the manifest that lists them."""
-        self.stages.run("align", ["bash", "00_align_face.sh", photos, aligned])
+        self.stages.run("align", ["bash", "00_align_face.sh", photos, aligned], self._env)
         return aligned.with_name(f"{aligned.name}.jsonl")
 
     def train(self, manifest: Path, logdir: Path, overrides: Sequence[str] = ()) -> Path:
@@ -46,7 +50,7 @@ class Scripts:
             logdir,
             *overrides,
         ]
-        self.stages.run("train", command)
+        self.stages.run("train", command, self._env)
         new = sorted(set(logdir.glob("*")) - before, key=lambda path: path.stat().st_mtime)
         if not new:
             raise FileNotFoundError(f"training ended well but left no run in {logdir}")
@@ -68,9 +72,9 @@ class Scripts:
             out,
             *extra,
         ]
-        self.stages.run("generate", command)
+        self.stages.run("generate", command, self._env)
         return read_samples(out)
 
-    def extract(self, run: Path) -> None:
-        """Write the files that a user shares."""
-        self.stages.run("extract", ["bash", "03_extract.sh", self.sd, run])
+    def extract(self, run: Path, out: Path) -> None:
+        """Write the files that a user shares into ``out``."""
+        self.stages.run("extract", ["bash", "03_extract.sh", self.sd, run, "--out", out], self._env)

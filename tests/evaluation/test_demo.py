@@ -185,3 +185,24 @@ def test_setup_seconds(said: str, seconds: float, tmp_path: Path, monkeypatch: p
     assert module.setup_seconds() == 0.0
     (tmp_path / ".setup-done").write_text(said + "\n")
     assert module.setup_seconds() == seconds
+
+
+@pytest.mark.slow
+def test_the_real_scripts_on_a_tiny_model(tmp_path: Path, tiny_model: Path) -> None:
+    """Every stage for real, on random weights: no face is drawn, which is reported and is no failure."""
+    out = tmp_path / "demo"
+    short = ["lightning.trainer.max_steps=6", "lightning.modelcheckpoint.params.every_n_train_steps=3"]
+    module.demo(out=out, sd=tiny_model, judge="yunet-sface", pictures=4, overrides=short)
+    found = json.loads((out / "report.json").read_text())
+    for person in found["people"]:
+        assert person["n"] == 4
+        assert person["detected"] < 4
+        assert -0.2 < person["identity"] < 0.3
+    assert found["pair"]["n"] == 4
+    assert all(found["seconds"][stage] > 0 for stage in ("align", "train", "generate", "extract"))
+    assert all(100 < found["peak_rss_mb"][stage] < 8000 for stage in ("align", "train", "generate", "extract"))
+    assert found["settings"]["generate"]["settings"]["num_inference_steps"] == 4
+    assert any((out / "weights").rglob("*.safetensors"))
+    page = (out / "index.html").read_text()
+    assert "training curve" in page
+    assert "no face" in page

@@ -1,6 +1,7 @@
 """How the numbered scripts are called."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Recorder(Stages):
     def run(self, stage: str, command: Sequence[str | Path], env: object = None) -> None:
         words = list(map(str, command))
         self.commands.append(words)
+        self.env = env
         if stage == "train":
             for name in self.makes:
                 (Path(words[words.index("-l") + 1]) / name).mkdir(parents=True)
@@ -47,6 +49,7 @@ def test_train_gives_the_new_run_among_old_ones(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     run = scripts(recorder).train(tmp_path / "faces.jsonl", tmp_path / "runs", ["lightning.trainer.max_steps=3"])
     assert run == tmp_path / "runs/b_run"
+    assert str(recorder.env["PATH"]).startswith(str(Path(sys.executable).parent))  # type: ignore[index]
     (command,) = recorder.commands
     assert command[:4] == ["bash", "01_start_train.sh", "weights/embedded", "celeb_basis.yaml"]
     assert command[4:6] == ["--data_root", str(tmp_path / "faces.jsonl")]

@@ -147,6 +147,9 @@ def _settings(demo: Demo) -> str:
 
 
 def _said(value: Any) -> str:
+    """A setting as text: lists and tables of settings on one line."""
+    if isinstance(value, dict):
+        return " · ".join(f"{key} {_said(one)}" for key, one in value.items() if one not in ("", [], {}))
     return " · ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from evaluation.bootstrap import bootstrap_mean
 from evaluation.identity import Judge, Vector, identity_scores
 from evaluation.pairs import assigned_cosines, in_prompt_order, score_pair, summarize
-from evaluation.samples import Sample, by_prompt
+from evaluation.samples import Sample
 
 
 def named_in(prompt: str, placeholders: Sequence[str]) -> list[str]:
@@ -21,7 +21,7 @@ def named_in(prompt: str, placeholders: Sequence[str]) -> list[str]:
 def score_prompts(
     judge: Judge, samples: Sequence[Sample], references: Mapping[str, Vector], undetected: float
 ) -> list[dict[str, Any]]:
-    """A row per prompt that names somebody of ``references``.
+    """A row per prompt that names somebody of ``references``, training step and choice of people.
 
     Args:
         judge: who looks.
@@ -30,17 +30,21 @@ def score_prompts(
         undetected: what a picture without a face counts as.
 
     Returns:
-        prompt, people, n, detected (pictures with a face), identity and its 95 % interval over the pictures (several
-        people: mean over them, faces given to people by the best assignment); for two people two_faces and assigned.
+        prompt, step, chosen (such as "sks=0"), people, n, detected (pictures with a face), identity and its 95 %
+        interval over the pictures (several people: mean over them, faces given to people by the best assignment); for
+        two people two_faces and assigned.
 
     Raises:
         ValueError: no prompt names anybody of ``references``.
     """
-    rows = []
-    for prompt, drawn in by_prompt(samples).items():
+    rows: list[dict[str, Any]] = []
+    groups: dict[tuple[str, int | None, tuple[str, ...]], list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault((sample.prompt, sample.step, sample.people), []).append(sample)
+    for (prompt, step, chosen), drawn in groups.items():
         people = named_in(prompt, list(references))
         if people:
-            rows.append({"prompt": prompt, "people": people, "n": len(drawn)})
+            rows.append({"prompt": prompt, "step": step, "chosen": list(chosen), "people": people, "n": len(drawn)})
             rows[-1] |= _scores(judge, drawn, [references[word] for word in people], undetected)
     if not rows:
         raise ValueError(f"no prompt names {' or '.join(references)}: nothing to score")

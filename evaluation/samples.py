@@ -21,13 +21,15 @@ class Sample:
         path: its file.
         prompt: what was asked for, with placeholders as words.
         seed: its own seed: the same prompt and seed of another checkpoint start from the same noise.
-        people: who was asked for, as placeholder -> index in the run.
+        people: who was asked for, as "sks=0": placeholder and person of the run.
+        step: after which training step.
     """
 
     path: Path
     prompt: str
     seed: int
     people: tuple[str, ...] = ()
+    step: int | None = None
 
     def open(self) -> Image.Image:
         """The picture, RGB."""
@@ -47,7 +49,10 @@ def read_samples(folder: Path) -> list[Sample]:
     rows: list[dict[str, Any]] = json.loads(listing.read_text(encoding="utf-8")).get("samples", [])
     if not rows:
         raise ValueError(f"{listing} lists no pictures")
-    samples = [Sample(folder / r["file"], r["prompt"], int(r["seed"]), tuple(r.get("people", ()))) for r in rows]
+    samples = [
+        Sample(folder / row["file"], row["prompt"], int(row["seed"]), tuple(row.get("people", ())), row.get("step"))
+        for row in rows
+    ]
     gone = [sample.path.name for sample in samples if not sample.path.is_file()]
     if gone:
         raise FileNotFoundError(f"{len(gone)} of {len(samples)} pictures of {listing} are gone, first {gone[0]}")

@@ -1,7 +1,7 @@
 """Score generated pictures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,10 +51,16 @@ def identity(
         pair = f", two faces {row['two_faces']}, in place {row['assigned']}" if "assigned" in row else ""
         print(
             f"{row['identity']:6.3f} ({row['low']:.3f} to {row['high']:.3f})  face in {row['detected']} of {row['n']}"
-            f"{pair}  {row['prompt']}"
+            f"{pair}  {row['prompt']}{_drawn_of(row)}"
         )
     if json_file:
         write_json(json_file, {"judge": looking.name, "undetected": undetected, "prompts": rows})
+
+
+def _drawn_of(row: dict[str, Any]) -> str:
+    """After which step and of whom a row's pictures are, where that is known."""
+    step = [] if row["step"] is None else [f"step {row['step']}"]
+    return f"  ({', '.join([*step, *row['chosen']])})" if step or row["chosen"] else ""
 
 
 def parse_photos(given: list[str]) -> dict[str, Path]:

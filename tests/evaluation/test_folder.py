@@ -1,6 +1,7 @@
 """Scores of a folder of pictures, and the command that prints them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def test_rows_by_prompt(colour_judge, person, sample) -> None:
     assert three["identity"] == pytest.approx((2 + UNDETECTED) / 3, abs=1e-4)
 
 
+def test_steps_and_choices_of_people_are_not_mixed(colour_judge, person, sample) -> None:
+    one = sample("a photo of sks", 0, "red")
+    samples = [one, replace(one, step=199), replace(one, step=199, people=("sks=1",)), replace(one, step=199, seed=1)]
+    rows = score_prompts(colour_judge, samples, {"sks": person("red")}, UNDETECTED)
+    assert [(row["step"], row["chosen"], row["n"]) for row in rows] == [
+        (None, [], 1),
+        (199, [], 2),
+        (199, ["sks=1"], 1),
+    ]
+
+
 def test_whole_words_only() -> None:
     assert named_in("flasks of sks", ["ks", "sks"]) == ["sks"]
 
@@ -70,13 +82,13 @@ def test_a_placeholder_has_one_photo() -> None:
 def test_command_prints_and_writes(tmp_path: Path, astronaut) -> None:
     astronaut.save(tmp_path / "photo.png")
     astronaut.crop((60, 0, 420, 360)).resize((64, 64)).save(tmp_path / "0.png")
-    rows = [{"file": "0.png", "prompt": "a photo of sks", "seed": 42}]
+    rows = [{"file": "0.png", "prompt": "a photo of sks", "seed": 42, "people": ["sks=0"], "step": 9}]
     (tmp_path / "settings.json").write_text(json.dumps({"samples": rows}))
     command = ["identity", "--pictures", str(tmp_path), "--photo", f"sks={tmp_path / 'photo.png'}"]
     command += ["--judge", "yunet-sface", "--json", str(tmp_path / "scores.json")]
     result = CliRunner().invoke(load_command("evaluate"), command)
     assert result.exit_code == 0, result.output
-    assert "face in 1 of 1  a photo of sks" in result.output
+    assert "face in 1 of 1  a photo of sks  (step 9, sks=0)" in result.output
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["judge"] == "yunet+sface"
     assert written["prompts"][0]["identity"] > 0.5

@@ -163,7 +163,7 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
                 made = [self._vary(first, pair, draws) for draws in places]
                 images = torch.stack([variant.picture for variant in made])
                 latents = torch.cat([model.encode_pictures(part) for part in torch.split(images, 32)]).cpu()
-                weights = F.adaptive_avg_pool2d(torch.stack([v.weight for v in made]), latents.shape[-2:])
+                weights = F.interpolate(torch.stack([v.weight for v in made]), size=latents.shape[-2:], mode="area")
                 self._variants[first, pair] = [
                     Variant(variant.photos, code, weight)
                     for variant, code, weight in zip(made, latents, weights, strict=True)

@@ -1,7 +1,7 @@
 """A person as coefficients on the celeb basis, found from a face vector."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -126,7 +126,7 @@ class EmbeddingManagerId(Personalization):
         """One file: the people that were trained, in the form that ``test_mode`` says."""
         people = self.memory.trained()
         tensors: dict[str, Tensor] = {}
-        if people:
+        if people and self.test_mode != "image":
             coefficients = torch.stack([self.memory.coefficients(person) for person in people])  # (N, E, K)
             tensors["ids"] = torch.tensor(people)
             if self.test_mode in ("coefficient", "all"):
@@ -173,10 +173,22 @@ class EmbeddingManagerId(Personalization):
         if ids and coefficients is None:
             raise KeyError("the file names people but holds neither coefficients nor embeddings")
         if head:
-            if artifact.metadata["face_encoder"] != self.face_encoder_name:
-                made, here = artifact.metadata["face_encoder"], self.face_encoder_name
-                raise ValueError(f"the file's layers take face vectors of {made}, here they come from {here}")
-            self.head.load_state_dict({name.removeprefix("head."): tensor for name, tensor in head.items()})
+            self._load_head(head, artifact.metadata)
         if coefficients is not None:
             for person, value in zip(ids, coefficients, strict=True):
                 self.memory.remember(person, value)
+
+    def _load_head(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+        """Take the layers, if they were trained on the same face vectors and for the same scale."""
+        made, here = metadata["face_encoder"], self.face_encoder_name
+        if made != here:
+            raise ValueError(f"the file's layers take face vectors of {made}, here they come from {here}")
+        if (scale := metadata["coefficient_scale"]) != self.coefficient_scale:
+            raise ValueError(
+                f"the file's layers give coefficients on the scale {scale!r}, here coefficient_scale is "
+                f"{self.coefficient_scale!r}"
+            )
+        state = {name.removeprefix("head."): tensor for name, tensor in tensors.items()}
+        if misfits := sorted(self.head.state_dict().keys() ^ state.keys()):
+            raise KeyError(f"the file's layers are not those here (meta_mlp_depth): {', '.join(misfits)}")
+        self.head.load_state_dict(state)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ldm.batch import Batch, EmbeddingEdit, Tokens
+from ldm.config import Injected
 from ldm.util import instantiate_from_config
 
 
@@ -65,7 +66,7 @@ class Chain(Personalization):
         injected: handed on to each (tokenizer, basis, ...).
     """
 
-    def __init__(self, parts: Sequence[Mapping[str, Any]], injected: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, parts: Sequence[Mapping[str, Any]], injected: Injected[Mapping[str, Any] | None] = None) -> None:
         super().__init__()
         if not parts:
             raise ValueError("a Chain needs at least one method in `parts`")
@@ -108,9 +109,17 @@ class Chain(Personalization):
         return [artifact for method in self._methods() for artifact in method.export()]
 
     def load(self, artifacts: Sequence[Artifact]) -> None:
-        """Give every part the artifacts that carry the names it exports."""
+        """Give every part the artifacts that carry the names it exports.
+
+        Raises:
+            KeyError: the parts want other files than those given, or two parts want the same; they are listed.
+        """
+        wanted = [own.name for method in self._methods() for own in method.export()]
+        if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
+            raise KeyError(f"two parts of the Chain write files of the same name: {', '.join(twice)}")
         left = {artifact.name: artifact for artifact in artifacts}
+        for what, names in (("wants also", set(wanted) - left.keys()), ("does not know", left.keys() - set(wanted))):
+            if names:
+                raise KeyError(f"the Chain {what} these files: {', '.join(sorted(names))}")
         for method in self._methods():
-            method.load([left.pop(own.name) for own in method.export() if own.name in left])
-        if left:
-            raise KeyError(f"no part of the Chain knows these files: {', '.join(left)}")
+            method.load([left[own.name] for own in method.export()])

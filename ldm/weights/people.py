@@ -1,0 +1,172 @@
+"""People on a celeb basis, read from the files of a run: ours and the published ones."""
+
+import json
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ldm.modules.artifacts import read_artifact
+from ldm.modules.celeb_basis import CelebBasis
+from ldm.modules.embedding_manager import FORMAT
+from ldm.modules.personalization import Artifact
+from ldm.modules.placeholders import SUGGESTED
+
+
+@dataclass(frozen=True)
+class People:
+    """People that were learned.
+
+    Attributes:
+        places: where each stands in the order of training.
+        coefficients: (N, E, K).
+        basis: what the coefficients belong to.
+        words: what the run calls its people: the first word is the first person's.
+    """
+
+    places: list[int]
+    coefficients: Tensor
+    basis: CelebBasis
+    words: list[str]
+
+    @property
+    def vectors(self) -> Tensor:
+        """(N, E, D) token vectors."""
+        return self.basis.vectors(self.coefficients)
+
+    def called(self) -> list[str]:
+        """One word for each person: the run's placeholders, in order, and person<place> where they do not suffice."""
+        words = self.words[: len(self.places)]
+        return words + [f"person{place}" for place in self.places[len(words) :]]
+
+    def only(self, places: Sequence[int]) -> "People":
+        """Those at ``places``, in that order.
+
+        Raises:
+            LookupError: one is not among them; those who are, are listed.
+        """
+        if missing := [place for place in places if place not in self.places]:
+            raise LookupError(f"there is no person {missing[0]}; there are {', '.join(map(str, self.places))}")
+        rows = [self.places.index(place) for place in places]
+        return replace(self, places=list(places), coefficients=self.coefficients[rows])
+
+
+def read_basis(path: Path) -> CelebBasis:
+    """The basis in a run's ``basis-<hash>.safetensors``, or in the published ``celeb_basis.pt``.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no celeb basis.
+    """
+    if path.suffix == ".safetensors":
+        return CelebBasis.load(path)
+    tensor = read_pt(path)
+    if not isinstance(tensor, Tensor):
+        raise ValueError(f"{path} is no celeb basis: it holds no tensor but a {type(tensor).__name__}")
+    return CelebBasis.from_legacy(tensor)
+
+
+def find_basis(people: Path) -> Path:
+    """The basis file that lies beside a file of people, as in a run's checkpoints/.
+
+    Raises:
+        FileNotFoundError: it does not, or there are several.
+    """
+    if people.suffix == ".safetensors":
+        own = people.with_name(f"basis-{read_artifact(people).metadata.get('basis', '<hash>')}.safetensors")
+        found = [own] if own.is_file() else []
+    else:
+        found = sorted(people.parent.glob("basis-*.safetensors"))
+    if len(found) != 1:
+        raise FileNotFoundError(
+            f"beside {people} lie {len(found)} basis files that it could belong to: give the right one, "
+            "basis-<hash>.safetensors of its run or celeb_basis.pt"
+        )
+    return found[0]
+
+
+def read_people(path: Path, basis: CelebBasis) -> People:
+    """The people in ``embeddings_gs-<step>.safetensors``, or in the published ``embeddings_gs-<step>.pt``.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no file of people, or belongs to another basis.
+        LookupError: it holds nobody.
+    """
+    if path.suffix == ".safetensors":
+        return people_of(read_artifact(path), basis, path)
+    return _published(read_pt(path), basis, path)
+
+
+def people_of(artifact: Artifact, basis: CelebBasis, path: Path) -> People:
+    """The people in our own file, which came from ``path``; see ``read_people``."""
+    if artifact.metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a file of people on a celeb basis (format {FORMAT})")
+    basis.require(artifact.metadata["basis"], str(path))
+    places = artifact.tensors.get("ids", torch.empty(0)).tolist()
+    if not places:
+        raise LookupError(f"{path} holds nobody: it was saved before anyone was learned, or with test_mode image")
+    coefficients = artifact.tensors.get("coefficients")
+    if coefficients is None:
+        coefficients = basis.project(artifact.tensors["embeddings"])
+    return People(places, coefficients.float(), basis, json.loads(artifact.metadata["placeholder_strings"]))
+
+
+def _published(content: Any, basis: CelebBasis, path: Path) -> People:
+    """The people in the published layout: lists with a place for each, of which only some were trained.
+
+    Places that were never trained all hold the same numbers (or zeros, in our own files): they are left out.
+    """
+    for key, form, shape in (
+        ("id_coefficients", "(E, 1, K)", (basis.num_vectors, 1, basis.num_components)),
+        ("id_embeddings", "(E, D)", (basis.num_vectors, basis.width)),
+    ):
+        if not isinstance(content, dict) or key not in content:
+            continue
+        rows = [row.detach().float() for row in content[key]]
+        if wrong := [tuple(row.shape) for row in rows if row.shape != shape]:
+            raise ValueError(f"{path}: {key} are {wrong[0]}, but on this basis they are {form} = {shape}")
+        places = [i for i, row in enumerate(rows) if row.any() and sum(torch.equal(row, other) for other in rows) == 1]
+        if not places:
+            raise LookupError(f"{path} holds nobody who was trained")
+        chosen = torch.stack([rows[i] for i in places])
+        coefficients = chosen.squeeze(-2) if key == "id_coefficients" else basis.project(chosen)
+        return People(places, coefficients, basis, list(SUGGESTED))
+    held = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+    raise ValueError(f"{path} holds no people, neither id_coefficients nor id_embeddings: it holds {held}")
+
+
+def read_pt(path: Path) -> Any:
+    """The content of a .pt file: tensors, lists and words only, nothing that could run.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is damaged, or holds anything else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is damaged, or holds more than tensors and is not opened: {reason}") from error
+
+
+def artifact_of(people: People) -> Artifact:
+    """The people as our own file, as a run exports it."""
+    unit = bool((people.coefficients.norm(dim=-1) < 1 + 1e-3).all())
+    metadata = {
+        "format": FORMAT,
+        "test_mode": "coefficient",
+        "basis": people.basis.hash,
+        "names": people.basis.origin.names_hash,
+        "tokenizer": people.basis.origin.tokenizer_id,
+        "coefficient_scale": "unit" if unit else "names",
+        "face_encoder": "",
+        "placeholder_strings": json.dumps(people.words),
+    }
+    return Artifact("embeddings", {"ids": torch.tensor(people.places), "coefficients": people.coefficients}, metadata)

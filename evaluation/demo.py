@@ -170,7 +170,9 @@ def training_curve(run: Path) -> bytes | None:
     scalars = read_scalars(run)
     panels = {
         "loss": [(tag, series) for tag, series in sorted(scalars.items()) if tag == "train/loss"],
-        "identity while training": [(tag, series) for tag, series in sorted(scalars.items()) if "identity" in tag],
+        "identity while training": [
+            (tag, series) for tag, series in sorted(scalars.items()) if "identity" in tag and "seconds" not in tag
+        ],
     }
     panels = {label: lines for label, lines in panels.items() if lines}
     return draw_curves(panels) if panels else None

@@ -22,7 +22,11 @@ LIGHTNING = ("trainer", "strategy", "callbacks", "modelcheckpoint", "logger", "w
 TRAINER = "pytorch_lightning.Trainer"
 CHECKPOINT = "ldm.runs.checkpoint.CheckpointEvery"
 # Callbacks that need no target, because the run knows them by these names.
-CALLBACKS = {"image_logger": "ldm.runs.callbacks.ImageLogger", "ema": "ldm.runs.ema.Ema"}
+CALLBACKS = {
+    "image_logger": "ldm.runs.callbacks.ImageLogger",
+    "ema": "ldm.runs.ema.Ema",
+    "identity": "ldm.runs.identity.StopOnIdentity",
+}
 WANDB = "ldm.runs.weights_and_biases.Wandb"
 LOGGER = Parameter("logger", Literal["tensorboard", "wandb"] | None, False, None)
 

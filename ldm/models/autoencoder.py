@@ -46,7 +46,8 @@ class AutoencoderKL(pl.LightningModule):
         if block_pca is not None:
             write_block_pca(self.vae, _some_pictures(Path(block_pca)))
             for part in (self.vae.encoder, self.vae.quant_conv):
-                part.requires_grad_(False)
+                if part is not None:
+                    part.requires_grad_(False)
         self.learning_rate = 1e-3
         self.kl_weight, self.l2_weight = kl_weight, l2_weight
         self.optimizer: AdamW = instantiate_from_config(optimizer_config) if optimizer_config else AdamW()

@@ -36,7 +36,8 @@ def write_block_pca(vae: Any, images: Tensor, whitening: float = 0.5) -> None:
     """Make the encoder of a diffusers ``AutoencoderKL`` the block PCA of ``images`` (N, 3, H, W) in [-1, 1].
 
     Args:
-        vae: three halvings, no attention in the middle, at least 48 channels after the second halving.
+        vae: three halvings, no attention in the middle, at least 48 channels in the second and the third level, more in
+            the fourth.
         images: what the components are taken from.
         whitening: a component of standard deviation s becomes a channel of s ** (1 - whitening); 0 leaves the scale
             alone, 1 gives all channels unit variance.
@@ -46,11 +47,14 @@ def write_block_pca(vae: Any, images: Tensor, whitening: float = 0.5) -> None:
     """
     encoder, channels = vae.encoder, int(vae.config.latent_channels)
     widths = list(vae.config.block_out_channels)
-    groups = int(vae.config.norm_num_groups)
-    per_group, width = widths[3] // groups, widths[3]
+    groups, width = int(vae.config.norm_num_groups), widths[-1]
+    per_group = width // groups
     pairs = -(-channels // groups)  # signals of a group, each as a and -a
-    if len(widths) != 4 or widths[0] < 12 or widths[1] < 48 or widths[2] < 2 * channels or per_group < 2 * pairs + 2:
+    room = len(widths) == 4 and widths[0] >= 12 and widths[1] >= 48 and widths[2] >= max(48, 2 * channels)
+    if not room or width == widths[2] or per_group < 2 * pairs + 2:  # of equal widths there is no last widening
         raise ValueError(f"an encoder of widths {widths} has no room for a linear code of {channels} channels")
+    if any(attention is not None for attention in encoder.mid_block.attentions):
+        raise ValueError("attention in the middle is not linear: set mid_block_add_attention to false in vae_config")
     mean, axes, sigma = block_components(images, channels)
     scale = sigma**-whitening / (sigma ** (1 - whitening)).square().mean().sqrt()
 

@@ -1,5 +1,6 @@
 """A model folder of random weights and a run on it: what a newcomer has after 01_start_train.sh, in a few seconds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def write_tiny_model(folder: Path) -> Path:
+def write_tiny_model(folder: Path, more_words: Sequence[str] = ()) -> Path:
     """A diffusers folder with 16-px pictures, in which every word of our captions and names is one token."""
     from diffusers import AutoencoderKL
 
@@ -70,7 +71,7 @@ def write_tiny_model(folder: Path) -> Path:
         up_block_types=("UpDecoderBlock2D",) * 2,
     )
     vae.save_pretrained(folder.with_name("vae"))
-    words = words_of(" ".join((*PLACEHOLDERS, *NAMES, *TEMPLATES, *DUAL_TEMPLATES, "face person smiling")))
+    words = words_of(" ".join((*PLACEHOLDERS, *NAMES, *TEMPLATES, *DUAL_TEMPLATES, "face person smiling", *more_words)))
     words = [word for word in dict.fromkeys(words) if word.isalpha()]
     create_model(folder, CONFIG, words, folder.with_name("vae"), latent_std=1.0)
     write_text(folder / "names.txt", "\n".join(NAMES) + "\n")

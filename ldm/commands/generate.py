@@ -61,7 +61,7 @@ def generate(
         batch_size=batch_size,
     )
     samples, folder = draw(wanted, [*(prompt or ()), *(read_prompts(prompts) if prompts else ())], out)
-    print(f"{len(samples)} pictures in {folder}")
+    print(f"{len(samples)} picture{'' if len(samples) == 1 else 's'} in {folder}")
 
 
 def parse_people(text: str) -> list[int]:

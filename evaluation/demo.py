@@ -43,6 +43,8 @@ PLACEHOLDERS = ("sks", "ks")
 ALONE = ("a photo of {}", "a photo of {}, smiling")
 TOGETHER = ("a photo of sks and ks", "a photo of ks and sks")
 """Both orders, so that a model which always puts the same person at the left is right half of the time."""
+LOG_OFTEN = "lightning.trainer.log_every_n_steps=5"
+"""The training curve is drawn from what was logged."""
 STAMP = ".setup-done"
 """Written by `make setup` into the environment's folder: how many seconds it took."""
 
@@ -64,7 +66,7 @@ def demo(
     write_photos(out / "photos")
     scripts = Scripts(stages, sd, config)
     manifest = scripts.align(out / "photos", out / "aligned")
-    run = scripts.train(manifest, out / "runs", overrides or ())
+    run = scripts.train(manifest, out / "runs", [LOG_OFTEN, *(overrides or ())])
     each, alone = pictures // len(ALONE), prompts_of(*PLACEHOLDERS)
     pictured = out / "pictures" / run.name
     drawn = scripts.generate(run, [*alone, *TOGETHER], each, pictured / "learned")
@@ -152,7 +154,6 @@ def score(
 def settings_of(run: Path, pictured: Path, encoders: list[str], undetected: float) -> dict[str, Any]:
     """What has to be known to read the numbers."""
     generated = json.loads((pictured / "learned" / SETTINGS).read_text(encoding="utf-8"))
-    generated.pop("samples", None)
     return {
         "run": run.as_posix(),
         "prompts": [*prompts_of(*PLACEHOLDERS), *TOGETHER],
@@ -161,7 +162,7 @@ def settings_of(run: Path, pictured: Path, encoders: list[str], undetected: floa
         "counts": "detected, two_faces and assigned count pictures among n",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
-        "generate": generated,
+        "generate": generated.get("settings", {}),
     }
 
 

@@ -152,3 +152,17 @@ def test_the_example_of_a_method_trains_saves_loads_and_draws(tiny_model, tiny_m
 def test_the_example_of_a_method_is_short():
     code = [line for line in blocks("docs/adding_a_method.md")["free_coefficients.py"].splitlines() if line.strip()]
     assert len(code) <= 60
+
+
+def test_the_readme_quotes_only_what_was_measured():
+    [section] = re.findall(r"^## Measured\n(.*?)(?=^## )", read("README.md"), re.MULTILINE | re.DOTALL)
+    cells = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")][2:]
+    numbers = {number for cell in cells for number in re.findall(r"\d+(?:\.\d+)?", cell)}
+    measured = set(re.findall(r"\d+(?:\.\d+)?", read("docs/measurements.md")))
+    assert numbers
+    assert numbers - measured == set()
+
+
+def test_every_document_is_linked_from_the_readme():
+    linked = set(re.findall(r"\]\(([^)#]+)", read("README.md")))
+    assert {f"docs/{path.name}" for path in DOCUMENTS} <= linked

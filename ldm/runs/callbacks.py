@@ -1,6 +1,6 @@
 """What is looked at while a run goes on. `ImageLogger` here; `StepStats` in a file of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Protocol, runtime_checkable
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ldm.config import Injected
 from ldm.runs.ema import averaged
+from ldm.runs.likeness import photos_of
 from ldm.runs.loggers import Row, log_people, log_picture
 from ldm.runs.pictures import grid, save_jpeg, to_pictures
 from ldm.runs.stats import StepStats
@@ -28,9 +29,6 @@ class LogsImages(Protocol):
     def log_images(self, batch: Any, num_images: int, seed: int) -> Mapping[str, Tensor]:
         """Pictures (N, 3, H, W) in [-1, 1] by what they show: inputs, reconstruction, samples, samples_scaled."""
         ...
-
-
-IDENTITY = "identity"  # the one key of log_images that holds no pictures: (N,) cosine to the person, NaN: no face
 
 
 class ImageLogger(pl.Callback):
@@ -83,25 +81,27 @@ class ImageLogger(pl.Callback):
         captions = [str(caption) for caption in batch.get("caption", ())][: self.max_images]
         place = f"gs-{step:06d}_e-{trainer.current_epoch:06d}_b-{batch_idx:06d}"
         for key, images in shown.items():
-            if key == IDENTITY:
-                continue
             sheet = grid(to_pictures(images[: self.max_images]))
             if self.folder is not None:
                 save_jpeg(sheet, self.folder / "train" / f"{key}_{place}.jpg")
             log_picture(trainer.loggers, f"train/{key}", sheet, " | ".join(captions), step)
-        log_people(trainer.loggers, people(batch, captions, shown, step), step)
+        log_people(trainer.loggers, people(batch, captions, shown, step, list(photos_of(trainer))), step)
 
 
-def people(batch: Mapping[str, Any], captions: list[str], shown: Mapping[str, Tensor], step: int) -> list[Row]:
-    """A row for each person in each guided sample; empty where a batch tells of no people."""
+def people(
+    batch: Mapping[str, Any], captions: list[str], shown: Mapping[str, Tensor], step: int, names: Sequence[str] = ()
+) -> list[Row]:
+    """A row for each person in each guided sample, not scored; empty where a batch tells of no people.
+
+    ``names`` are those of the people by their place in the run; without them a person is "person 0", ...
+    """
     drawn = shown.get("samples_scaled")
     if drawn is None or "ids" not in batch or not captions:
         return []
-    identity = shown[IDENTITY].tolist() if IDENTITY in shown else [None] * len(drawn)
-    rows = zip(batch["ids"].tolist(), captions, to_pictures(drawn), identity, strict=False)
+    rows = zip(batch["ids"].tolist(), captions, to_pictures(drawn), strict=False)
     return [
-        Row(f"person {person}", caption, step, picture, None if score is None or score != score else score)
-        for ids, caption, picture, score in rows
+        Row(names[person] if names else f"person {person}", caption, step, picture)
+        for ids, caption, picture in rows
         for person in ids
         if person >= 0
     ]

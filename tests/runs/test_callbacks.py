@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 from ldm.data.module import DataModuleFromConfig
-from ldm.runs.callbacks import IDENTITY, ImageLogger, evaluating, people
+from ldm.runs.callbacks import ImageLogger, evaluating, people
 from ldm.runs.stats import StepStats, batch_size
 from tests.runs.tiny import TinyModel
 
@@ -61,13 +61,15 @@ def test_parts_keep_their_modes() -> None:
 
 def test_a_row_for_each_person_in_a_guided_sample() -> None:
     batch = {"ids": torch.tensor([[0, -1], [0, 1]])}
-    shown = {"samples_scaled": torch.zeros(2, 3, 4, 4), IDENTITY: torch.tensor([0.5, float("nan")])}
+    shown = {"samples_scaled": torch.zeros(2, 3, 4, 4)}
     rows = people(batch, ["a", "b"], shown, 199)
     assert [(row.person, row.prompt, row.step, row.identity) for row in rows] == [
-        ("person 0", "a", 199, 0.5),
+        ("person 0", "a", 199, None),
         ("person 0", "b", 199, None),
         ("person 1", "b", 199, None),
     ]
+    named = people(batch, ["a", "b"], shown, 199, ["ada", "bo"])
+    assert [row.person for row in named] == ["ada", "ada", "bo"]
     assert people({}, ["a"], shown, 0) == people(batch, ["a"], {}, 0) == []
 
 

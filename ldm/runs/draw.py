@@ -63,10 +63,10 @@ def file_stem(prompt: str, limit: int = 60) -> str:
 
     Where something was left out, digits that stand for the whole prompt follow: two prompts never share a name.
     """
-    composed = unicodedata.normalize("NFC", prompt)
-    words = re.sub(r"[^\w]+", "-", composed).strip("-_")
-    whole = "-".join(composed.split())
-    digits = "" if words == whole and len(words.encode()) <= limit else hashlib.sha1(whole.encode()).hexdigest()[:6]
+    whole = " ".join(unicodedata.normalize("NFC", prompt).split())
+    words = re.sub(r"[^\w]+", "-", whole).strip("-_")
+    lossless = words.replace("-", " ") == whole and len(words.encode()) <= limit
+    digits = "" if lossless else hashlib.sha1(whole.encode()).hexdigest()[:6]
     kept = words.encode()[: limit - len(digits) - 1 if digits else limit].decode(errors="ignore").strip("-")
     return "-".join(part for part in (kept, digits) if part)
 

@@ -93,6 +93,7 @@ class StopOnIdentity(pl.Callback):
         self.best_step = -1
         self.looks_without = 0
         self.stopped = False
+        self._pipeline: PersonPipeline | None = None
         self._judge: Judge | None = None
         self._references: list[Reference] = []
         self._undetected = 0.0
@@ -102,7 +103,8 @@ class StopOnIdentity(pl.Callback):
         """Have the judge see the training photos; a run that was stopped here before stays so.
 
         Raises:
-            ValueError: the run learns no people, its data set has no photos, or the judge sees no face in them.
+            ValueError: the run learns no people, its data set has no photos, the judge sees no face in them, or a
+                prompt does not fit.
             LookupError: the judge was never measured on strangers; says how to.
         """
         self._step_end.start(trainer)
@@ -131,7 +133,11 @@ class StopOnIdentity(pl.Callback):
             trainer.should_stop = True
 
     def _meet(self, model: Any, photos: dict[str, list[Path]]) -> None:
-        """Load the judge and describe the people by it."""
+        """Load the judge, describe the people by it, and see that the prompts fit."""
+        with evaluating(model):
+            self._pipeline = PersonPipeline.of(model, sampler=self.sampler)
+        self._pipeline.set_progress_bar_config(disable=True)
+        self._pipeline.check(self._wanted(self._pipeline)[0])
         self._judge = judge = load_judge(self.judge_name)
         self._undetected = strangers_percentile(judge, model.sample_size_px)
         self._references = references_of(judge, photos)
@@ -163,12 +169,12 @@ class StopOnIdentity(pl.Callback):
 
     def look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw, score and log; the model, its modes and the global generators are left as they were."""
-        assert self._judge is not None  # met when training started
+        assert self._pipeline is not None  # made when training started, like the judge
+        assert self._judge is not None
         began, step = time.perf_counter(), trainer.global_step - 1
+        prompts, settings = self._wanted(self._pipeline)
         with evaluating(pl_module), torch.no_grad(), averaged(trainer, pl_module, "previews"):
-            pipeline = PersonPipeline.of(pl_module, sampler=self.sampler)
-            pipeline.set_progress_bar_config(disable=True)
-            found = portray(pipeline, self._judge, self._references, self._undetected, *self._wanted(pipeline))
+            found = portray(self._pipeline, self._judge, self._references, self._undetected, prompts, settings)
         if not found:
             logger.warning("val/identity: nobody has been learned after step %d: the data names no people", step)
             return

@@ -24,10 +24,11 @@ def extract(
 
       python -m ldm extract --run logs/RUN --names ann,bob
     """
-    from ldm.runs.extract import extract_people
+    from ldm.runs.extract import FOLDER, extract_people
 
     called = [] if names is None else [name.strip() for name in names.split(",")]
     people, basis = extract_people(run, sd, step, out, called)
     for person in people:
-        print(f"person {person.place}, {person.token}: {', '.join(map(str, person.files))}")
-    print(f"celeb basis: {', '.join(map(str, basis))}")
+        files = (file.relative_to(out / FOLDER).as_posix() for file in person.files)
+        print(f"person {person.place} is {person.token} in {out / FOLDER}: {', '.join(files)}")
+    print(f"celeb basis in {out}: {', '.join(file.name for file in basis)}")

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from ldm.models.diffusion.export import legacy_people
 from ldm.modules.artifacts import write_artifact
-from ldm.modules.celeb_basis import CelebBasis
+from ldm.modules.celeb_basis import BasisOrigin, CelebBasis
+from ldm.modules.placeholders import SUGGESTED
 from ldm.weights.people import People, artifact_of, find_basis, read_basis, read_people
 
 E, K, D = 2, 3, 5
@@ -42,6 +44,14 @@ def test_our_file_comes_back(basis: CelebBasis, tmp_path: Path) -> None:
     assert again.places == [0, 3]
     assert again.words == ["sks", "ks"]
     assert torch.equal(again.coefficients, people.coefficients)
+
+
+def test_a_person_at_the_size_of_the_embedded_model_is_less_than_ten_kilobytes(tmp_path: Path) -> None:
+    big = CelebBasis(torch.zeros(2, 256), torch.eye(256)[:255].repeat(2, 1, 1), None, BasisOrigin("0" * 16, "0" * 16))
+    artifact = artifact_of(People([0], torch.randn(1, 2, 255), big, list(SUGGESTED)))
+    legacy = published(tmp_path / "a.pt", **(legacy_people(artifact) or {}))
+    assert write_artifact(tmp_path / "a.safetensors", artifact).stat().st_size < 10_000
+    assert 4 * 2 * 255 < legacy.stat().st_size < 10_000
 
 
 def test_published_coefficients_without_the_places_never_trained(basis: CelebBasis, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import yaml
+from pydantic import Field
 from torch import nn
+
+from ldm.config.schema import complaint, signature_of
 
 DEFAULTS = "defaults.yaml"
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
@@ -24,8 +27,8 @@ class ModelDefaults:
         sampler: ddim, dpm++, euler, pndm or ddpm.
     """
 
-    guidance_scale: float = 10.0
-    num_inference_steps: int = 50
+    guidance_scale: Annotated[float, Field(ge=0)] = 10.0
+    num_inference_steps: Annotated[int, Field(gt=0)] = 50
     celeb_txt: str = "infer_images/names.txt"
     sampler: str = "ddim"
 
@@ -112,13 +115,20 @@ def read_defaults(folder: Path) -> ModelDefaults:
     """``defaults.yaml`` of a model folder; a folder without one gets the values of Stable Diffusion 1.x.
 
     Raises:
-        ValueError: the file holds an unknown key.
+        ValueError: the file is no mapping, or holds an unknown key or a value that cannot be; all are listed.
     """
     path = folder / DEFAULTS
-    given = yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
-    known = set(ModelDefaults.__dataclass_fields__)
-    if unknown := sorted(set(given) - known):
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(given, dict):
+        raise ValueError(f"{path} is not a mapping of key: value")
+    known = signature_of(ModelDefaults).parameters
+    if unknown := sorted(set(given) - set(known)):
         raise ValueError(f"{path}: unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    if wrong := [f"{key}: {what}" for key, value in given.items() if (what := complaint(known[key], value))]:
+        raise ValueError(f"{path}: {'; '.join(wrong)}")
     return ModelDefaults(**given)
 
 

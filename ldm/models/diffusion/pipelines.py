@@ -18,6 +18,8 @@ _SCHEDULERS = {
     "pndm": "PNDMScheduler",
     "ddpm": "DDPMScheduler",
 }
+# Latents are not clipped; the last step goes to the schedule's own first noise level; a scheduler takes what it knows.
+_AS_STABLE_DIFFUSION = {"set_alpha_to_one": False, "clip_sample": False, "skip_prk_steps": True}
 
 
 def make_scheduler(sampler: str, noise_scheduler: Any) -> Any:
@@ -30,9 +32,8 @@ def make_scheduler(sampler: str, noise_scheduler: Any) -> Any:
 
     if sampler not in _SCHEDULERS:
         raise ValueError(f"sampler {sampler!r}: there are {', '.join(get_args(Sampler))}")
-    extra = {"set_alpha_to_one": False, "clip_sample": False} if sampler in ("ddim", "pndm") else {}
-    config = {k: v for k, v in noise_scheduler.config.items() if k not in extra or sampler != "ddim"}
-    return getattr(diffusers, _SCHEDULERS[sampler]).from_config(config, **extra)
+    kind = getattr(diffusers, _SCHEDULERS[sampler])
+    return kind.from_config(noise_scheduler.config, **_AS_STABLE_DIFFUSION)
 
 
 class PersonPipeline(StableDiffusionPipeline):

@@ -1,0 +1,37 @@
+from typing import Any
+
+import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
+
+from ldm.models.diffusion.attention import use_eager_attention, use_plain_attention
+from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.randomness import generator
+from tests.models.diffusion.conftest import FINETUNE_BOTH, Make, a_batch
+
+
+def gradients(model: LatentDiffusion) -> tuple[torch.Tensor, torch.Tensor]:
+    batch: Any = a_batch() | {"caption": ["a photo of a face", "tom hanks"]}
+    loss = model.loss(batch, generator(5))
+    return loss.detach(), torch.cat(
+        [grad.flatten() for grad in torch.autograd.grad(loss, [*model.trained_parameters().values()])]
+    )
+
+
+def test_plain_attention_is_the_fused_one(make: Make) -> None:
+    model = make(FINETUNE_BOTH)
+    assert all(isinstance(processor, AttnProcessor2_0) for processor in model.unet.attn_processors.values())
+    assert model.cond_stage_model.transformer.config._attn_implementation == "sdpa"
+    loss, grads = gradients(model)
+    use_plain_attention(model.unet)
+    use_eager_attention(model.cond_stage_model.transformer)
+    assert not any(isinstance(processor, AttnProcessor2_0) for processor in model.unet.attn_processors.values())
+    assert model.cond_stage_model.transformer.config._attn_implementation == "eager"
+    plain_loss, plain_grads = gradients(model)
+    torch.testing.assert_close(plain_loss, loss, atol=1e-5, rtol=0)
+    torch.testing.assert_close(plain_grads, grads, atol=1e-5, rtol=1e-4)
+
+
+def test_a_cpu_trains_with_plain_attention(make: Make) -> None:
+    model = make(FINETUNE_BOTH)
+    model.on_fit_start()
+    assert not any(isinstance(processor, AttnProcessor2_0) for processor in model.unet.attn_processors.values())

@@ -76,7 +76,7 @@ class AutoencoderKL(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the decoder, and the encoder where it is trained too."""
-        trained = (parameter for parameter in self.vae.parameters() if parameter.requires_grad)
+        trained = {name: parameter for name, parameter in self.vae.named_parameters() if parameter.requires_grad}
         return self.optimizer.build(trained, self.learning_rate, self.trainer.max_steps)
 
     @torch.no_grad()

@@ -23,8 +23,8 @@ def test_warmup_and_decay_that_overlap_take_the_lower() -> None:
 
 
 def test_options_reach_the_optimizer() -> None:
-    parameters = [nn.Parameter(torch.ones(2)) for _ in range(3)]
-    (optimizer,), (schedule,) = AdamW(0.3, (0.5, 0.6), warmup_steps=2).build(iter(parameters), 0.1, 10)
+    parameters = {name: nn.Parameter(torch.ones(2)) for name in "abc"}
+    (optimizer,), (schedule,) = AdamW(0.3, (0.5, 0.6), warmup_steps=2).build(parameters, 0.1, 10)
     (group,) = optimizer.param_groups
     assert (group["weight_decay"], group["betas"], len(group["params"])) == (0.3, (0.5, 0.6), 3)
     assert group["lr"] == pytest.approx(0.05)
@@ -35,7 +35,7 @@ def test_options_reach_the_optimizer() -> None:
 
 def test_one_step_is_adams_with_decoupled_decay() -> None:
     parameter = nn.Parameter(torch.tensor([2.0]))
-    (optimizer,), _ = AdamW(weight_decay=0.5).build([parameter], 0.1, 10)
+    (optimizer,), _ = AdamW(weight_decay=0.5).build({"w": parameter}, 0.1, 10)
     parameter.grad = torch.tensor([3.0])
     optimizer.step()
     assert float(parameter.detach()) == pytest.approx(2 - 0.1 * 0.5 * 2 - 0.1)  # the first step's size is the rate
@@ -43,7 +43,7 @@ def test_one_step_is_adams_with_decoupled_decay() -> None:
 
 def test_a_run_that_goes_on_with_more_steps_decays_at_its_new_end() -> None:
     def schedule(max_steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-        (optimizer,), (entry,) = AdamW(decay_fraction=0.5).build([nn.Parameter(torch.ones(1))], 1.0, max_steps)
+        (optimizer,), (entry,) = AdamW(decay_fraction=0.5).build({"w": nn.Parameter(torch.ones(1))}, 1.0, max_steps)
         return optimizer, entry["scheduler"]
 
     optimizer, short = schedule(10)
@@ -57,10 +57,26 @@ def test_a_run_that_goes_on_with_more_steps_decays_at_its_new_end() -> None:
 
 def test_nothing_to_train_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"nothing would be trained: .*personalization_config names no parameter"):
-        AdamW().build([], 0.1, 10)
+        AdamW().build({}, 0.1, 10)
 
 
 def test_eight_bits_without_their_package_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(ImportError, match=r"eight_bit: true needs bitsandbytes: pip install 'celebbasis-ldm\[8bit\]'"):
-        AdamW(eight_bit=True).build([nn.Parameter(torch.ones(1))], 0.1, 10)
+        AdamW(eight_bit=True).build({"w": nn.Parameter(torch.ones(1))}, 0.1, 10)
+
+
+def test_a_factor_makes_a_learning_rate_of_its_own() -> None:
+    parameters = {name: nn.Parameter(torch.ones(1)) for name in ("unet.a", "text.token_embedding", "unet.b")}
+    (optimizer,), _ = AdamW(lr_factors={"token_embedding": 5.0}).build(parameters, 0.1, 10)
+    for parameter in parameters.values():
+        parameter.grad = torch.ones(1)
+    assert [(len(group["params"]), group["lr"]) for group in optimizer.param_groups] == [(2, 0.1), (1, 0.5)]
+    optimizer.step()
+    moved = {name: 1 - float(parameter.detach()) for name, parameter in parameters.items()}
+    assert moved["text.token_embedding"] == pytest.approx(5 * moved["unet.a"], rel=1e-2)
+
+
+def test_a_factor_for_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"lr_factors: no trained parameter has 'vae' in its name"):
+        AdamW(lr_factors={"vae": 2.0}).build({"unet.a": nn.Parameter(torch.ones(1))}, 0.1, 10)

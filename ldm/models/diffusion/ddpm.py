@@ -183,7 +183,7 @@ class LatentDiffusion(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the trained parameters, and its schedule."""
-        return self.optimizer.build(self.trained_parameters().values(), self.learning_rate, self.trainer.max_steps)
+        return self.optimizer.build(self.trained_parameters(), self.learning_rate, self.trainer.max_steps)
 
     def kept_names(self) -> set[str]:
         """State-dict keys that a checkpoint holds: trained parameters and the personalization's own state."""

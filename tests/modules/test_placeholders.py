@@ -203,26 +203,6 @@ def test_a_person_in_no_prompt_is_a_warning(words: Placeholders, caplog: pytest.
     assert "person 2 is in no prompt: 'ks' is not mentioned" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("prompt", "plain"),
-    [
-        ("a photo of <sks>, with <KS>'s hat", "a photo of  sks , with  KS 's hat"),
-        ("<sks", "<sks"),
-        ("<other> <3 asks", "<other> <3 asks"),
-    ],
-)
-def test_placeholders_may_stand_in_brackets(words: Placeholders, prompt: str, plain: str) -> None:
-    assert words.plain(prompt) == plain
-
-
-def test_in_brackets_the_tokens_are_the_same(words: Placeholders) -> None:
-    bare, bracketed = (
-        expanded(words, words.plain(p)) for p in ("a photo of sks, smiling", "a photo of <sks>, smiling")
-    )
-    assert bare.ids.equal(bracketed.ids)
-    assert bare.slots.equal(bracketed.slots)
-
-
 def test_replaced_positions_hold_the_vectors_and_others_are_untouched() -> None:
     embeddings = torch.randn(2, 6, 4)
     vectors = torch.randn(2, 2, 3, 4, requires_grad=True)

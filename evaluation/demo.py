@@ -168,11 +168,11 @@ def settings_of(run: Path, pictured: Path, encoders: list[str], undetected: floa
 
 def training_curve(run: Path) -> bytes | None:
     """The run's loss, and the identity score where it was logged, as PNG."""
-    scalars = read_scalars(run)
+    scalars = sorted(read_scalars(run).items())
     panels = {
-        "loss": [(tag, series) for tag, series in sorted(scalars.items()) if tag == "train/loss"],
+        "loss": [("train/loss", series) for tag, series in scalars if tag == "train/loss"],
         "identity while training": [
-            (tag, series) for tag, series in sorted(scalars.items()) if "identity" in tag and "seconds" not in tag
+            (tag.removeprefix("val/identity/"), series) for tag, series in scalars if tag.startswith("val/identity/")
         ],
     }
     panels = {label: lines for label, lines in panels.items() if lines}

@@ -76,7 +76,7 @@ class StandIn(Stages):
         with SummaryWriter(str(run / "tensorboard")) as writer:
             for step in range(20):
                 writer.add_scalar("train/loss", 1 / (step + 1), step)
-                writer.add_scalar("val/identity_sks", step / 20, step)
+                writer.add_scalar("val/identity/eileen_collins", step / 20, step)
 
     def generate(self, words: list[str]) -> None:
         prompts, each = Path(words[3]).read_text().splitlines(), int(words[5])

@@ -1,77 +1,14 @@
 import pickle
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from ldm.data.face_id import FaceIdDatasetOneShot, FaceIdDatasetStyleGAN3, choose_people
-from ldm.data.manifest import Record, write_manifest
+from ldm.data.face_id import FaceIdDatasetOneShot
+from ldm.data.manifest import write_manifest
 from ldm.data.sampling import SampleKey
-from ldm.data.templates import TEMPLATES, caption
-
-WORDS = ["sks", "ks", "ata"]
-FFHQ_64 = tuple((64 * x, 64 * y) for x, y in ((0.38, 0.47), (0.62, 0.47), (0.5, 0.61), (0.39, 0.72), (0.61, 0.72)))
-PUBLISHED_CAPTIONS = {caption(template, "face of sks person") for template in TEMPLATES}
-
-
-class Model:
-    """Latents are the pictures, four times smaller; a face vector is one-hot in the picture's blue."""
-
-    face_encoder_name = "net"
-
-    def __init__(self, size: int = 16) -> None:
-        self.sample_size_px = size
-        self.described: list[int] = []
-        self.encoded = 0
-
-    def describe_faces(self, pictures):
-        self.described.append(len(pictures))
-        return np.stack([np.eye(8, dtype=np.float32)[7 - round(np.asarray(p)[0, 0, 2] / 30)] for p in pictures])
-
-    def encode_pictures(self, images):
-        assert len(images) <= 32
-        self.encoded += len(images)
-        return torch.nn.functional.avg_pool2d(images, 4)
-
-
-def photo(path: Path, number: int) -> Path:
-    """A picture that is told by its blue, brighter at the top right."""
-    array = np.full((64, 64, 3), 60, np.uint8)
-    array[:32, 32:, :2] = 200
-    array[..., 2] = 30 * number
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path.with_suffix(".png"))
-    return path.with_suffix(".png")
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Path:
-    """Anna with two photos, Bert and Carla with one each; vectors by "net" of which the first is that of number 0."""
-    records = []
-    for number, (name, person) in enumerate([("a0", "anna"), ("a1", "anna"), ("b", "bert"), ("c", "carla")]):
-        picture = photo(tmp_path / "aligned" / name, number).relative_to(tmp_path)
-        vector = np.eye(8, dtype=np.float32)[number]
-        records.append(Record(picture, person, crop_points=FFHQ_64, vector=vector, encoder="net", size=64))
-    write_manifest(tmp_path / "aligned.jsonl", records)
-    return tmp_path / "aligned.jsonl"
-
-
-def data(path: Path, **options) -> FaceIdDatasetOneShot:
-    return FaceIdDatasetOneShot(path, options.pop("model", Model()), WORDS, **options)
-
-
-def draws(dataset, count):
-    return [dataset[SampleKey(n % len(dataset), n)] for n in range(count)]
-
-
-def people_shown(sample):
-    """Photo numbers from left to right by their blue, and how many there are."""
-    blue = ((sample["image"][2] + 1) * 127.5 / 30).round()
-    return [int(blue[8, 2]), int(blue[8, -3])]
-
+from tests.data.people import Model, data, draws, people_shown, photo
 
 # --- who
 
@@ -81,42 +18,6 @@ def test_all_people_are_taken_in_natural_order(people):
     assert dataset.people == ["anna", "bert", "carla"]
     assert dataset.owner == [0, 0, 1, 2]
     assert len(dataset) == 400
-
-
-@pytest.mark.parametrize(
-    ("num_ids", "specific_ids", "chosen"),
-    [
-        (None, None, "abcde"),
-        (2, None, "ab"),
-        (5, None, "abcde"),
-        (None, [3, 1], "bd"),
-        (2, [4, 3, 1, 3], "bd"),
-        (None, "1-3", "bc"),
-        (2, " 2 - 5 ", "cd"),
-        (None, [0], "a"),
-    ],
-)
-def test_people_are_chosen_in_the_order_of_the_list(num_ids, specific_ids, chosen):
-    assert choose_people("abcde", num_ids, specific_ids) == list(chosen)
-
-
-@pytest.mark.parametrize(
-    ("num_ids", "specific_ids", "error", "message"),
-    [
-        (7, None, ValueError, r"7 people asked for \(num_ids\), but 5 given: a, b, c, d, e$"),
-        (3, [0, 1], ValueError, r"3 people asked for \(num_ids\), but specific_ids \[0, 1\] names 2"),
-        (3, "0-2", ValueError, r"3 people asked for \(num_ids\), but specific_ids 0-2 names 2"),
-        (None, [0, 5], IndexError, r"person 5 asked for \(specific_ids\), but there are people 0 to 4: a, b"),
-        (None, "3-9", IndexError, r"person 5 asked for \(specific_ids\), but there are people 0 to 4"),
-        (2, [-1, 0], IndexError, r"person -1 asked for \(specific_ids\), but there are people 0 to 4"),
-        (None, "2", ValueError, "specific_ids '2': write a list, or 'low-high' with high not included"),
-        (None, "3-3", ValueError, "specific_ids '3-3': write a list, or 'low-high' with high not included"),
-        (None, [], ValueError, "specific_ids is an empty list: name somebody"),
-    ],
-)
-def test_people_who_are_not_there_are_an_error(num_ids, specific_ids, error, message):
-    with pytest.raises(error, match=message):
-        choose_people("abcde", num_ids, specific_ids)
 
 
 def test_a_choice_moves_the_ids(people):
@@ -256,38 +157,3 @@ def test_one_person_alone_is_never_a_pair(people):
 def test_pairs_need_two_placeholders(people):
     with pytest.raises(ValueError, match="pictures of two people need two placeholder_strings"):
         FaceIdDatasetOneShot(people, Model(), ["sks"])
-
-
-# --- published setting
-
-
-def test_published_faces_lie_on_black_and_are_made_anew(people):
-    model = Model(64)
-    dataset = data(people, model=model, setting="published", num_ids=2)
-    assert model.encoded == 0
-    heights = []
-    for sample in draws(dataset, 120):
-        assert sample["caption"] in PUBLISHED_CAPTIONS
-        assert sample["ids"].shape == (1,)
-        assert (sample["loss_weight"] == 1).all()
-        face = (sample["image"] > -1).any(0)
-        rows, columns = face.any(1).nonzero().flatten(), face.any(0).nonzero().flatten()
-        assert face.sum() == (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
-        heights.append(int(rows[-1] - rows[0] + 1))
-    assert 6 <= min(heights) < 12, "51 to 511 of 512"
-    assert 57 < max(heights) <= 63
-    assert {int(s["ids"]) for s in draws(dataset, 10)} == {0, 1}
-
-
-def test_all_published_captions_are_used(people):
-    dataset = data(people, setting="published")
-    assert {sample["caption"] for sample in draws(dataset, 800)} == PUBLISHED_CAPTIONS
-
-
-def test_published_val_is_not_varied(people):
-    dataset = data(people, setting="published", split="val", repeats=1)
-    assert dataset[2]["image"].equal(dataset.pictures[2])
-
-
-def test_the_published_name_of_the_data_set_is_kept(people):
-    assert FaceIdDatasetStyleGAN3(people, Model(), WORDS, num_variants=1).people == ["anna", "bert", "carla"]

@@ -1,9 +1,13 @@
-"""A CLIP tokenizer that is always there."""
+"""A CLIP tokenizer that is always there, and managers of people on it."""
 
 from pathlib import Path
 
 import pytest
 from transformers import CLIPTokenizer
+
+from tests.modules.people import basis, make
+
+__all__ = ["basis", "clip", "make"]
 
 
 @pytest.fixture(scope="session")

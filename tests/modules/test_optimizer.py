@@ -80,3 +80,10 @@ def test_a_factor_makes_a_learning_rate_of_its_own() -> None:
 def test_a_factor_for_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"lr_factors: no trained parameter has 'vae' in its name"):
         AdamW(lr_factors={"vae": 2.0}).build({"unet.a": nn.Parameter(torch.ones(1))}, 0.1, 10)
+
+
+def test_the_first_part_that_fits_counts() -> None:
+    parameters = {"text.token_embedding": nn.Parameter(torch.ones(1)), "text.layer": nn.Parameter(torch.ones(1))}
+    (optimizer,), _ = AdamW(lr_factors={"token_embedding": 5.0, "text": 0.5}).build(parameters, 0.1, 10)
+    rates = {id(group["params"][0]): group["lr"] for group in optimizer.param_groups}
+    assert [rates[id(parameter)] for parameter in parameters.values()] == pytest.approx([0.5, 0.05])

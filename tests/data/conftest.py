@@ -1,0 +1,5 @@
+"""People to learn."""
+
+from tests.data.people import people
+
+__all__ = ["people"]

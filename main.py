@@ -109,7 +109,8 @@ def next_step(run: "RunFolder", config: "DictConfig") -> str:
     weights, people = config.model.params.get("ckpt_path"), list(run.checkpoints.glob("embeddings_gs-*"))
     lines = [f"Results: {run.path}"]
     if weights and people:
-        lines.append(f"Next: bash 02_start_test.sh {weights} infer_images/example_prompt.txt {run.path.name}")
+        called = run.path.name if run.path.parent == Path("logs") else run.path
+        lines.append(f"Next: bash 02_start_test.sh {weights} infer_images/example_prompt.txt {called}")
     return "\n".join(lines)
 
 

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 from evaluation.bootstrap import Interval, bootstrap_mean
-from evaluation.identity import Judge, Vector, require_held_out
+from evaluation.identity import Judge, require_held_out
 from evaluation.judges import load_judge, strangers_percentile
 from evaluation.pairs import PairScore, in_prompt_order, score_pair
 from evaluation.samples import SETTINGS, Sample, read_samples
 from evaluation.scripts import ROOT, Scripts
 from evaluation.stages import Stages
 from evaluation.studies.document import markdown_table, replace_section
+from evaluation.studies.names import mean_vector
 from ldm.data.manifest import read_people
-from ldm.faces.photos import read_photo
 from ldm.files import atomic_path, write_json
 
 SEED = 42
@@ -90,24 +90,11 @@ def draw_pair(pair: Pair, folder: Path, scripts: Scripts, judges: Sequence[Judge
     return scripts.generate(run, PROMPTS, each, folder / "pictures" / run.name)
 
 
-def other_photos_vector(judge: Judge, photos: Sequence[Path]) -> Vector:
-    """Unit mean (F,) of the judge's vectors of all photos but the first, which was learned from.
-
-    Raises:
-        ValueError: the judge finds no face in any of them.
-    """
-    seen = [vector for vector in judge.vectors([read_photo(path) for path in photos[1:]]) if vector is not None]
-    if not seen:
-        raise ValueError(f"judge {judge.name} finds no face in the other photos of {photos[0].parent.name}")
-    mean = np.mean(seen, 0)
-    return np.asarray(mean / np.linalg.norm(mean), np.float32)
-
-
 def judge_pair(judge: Judge, pair: Pair, drawn: Sequence[Sample]) -> dict[str, Any]:
     """What ``judge`` says of the pictures of ``pair``: shares of pictures."""
     undetected = strangers_percentile(judge, min(drawn[0].open().size))
     references = {
-        placeholder: other_photos_vector(judge, photos)
+        placeholder: mean_vector(judge, photos[1:])
         for placeholder, photos in zip(PLACEHOLDERS, pair.photos, strict=True)
     }
     scores: list[PairScore] = []

@@ -28,6 +28,22 @@ def bench(
 
 
 @app.command()
+def names(
+    photos: Photos,
+    judge: Judges,
+    num_people: Annotated[int, typer.Option(min=2, help="How many people, those with the most pictures.")] = 30,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures of each.")] = 4,
+    sd: Weights = Path("weights/embedded"),
+    out: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("outputs/studies/names"),
+    document: Document = True,
+) -> None:
+    """Names the model knows: drawn by name, told apart by photos kept out of training."""
+    from evaluation.studies.names import run
+
+    run(photos, judge, num_people, pictures, sd, out, document)
+
+
+@app.command()
 def pairs(
     photos: Photos,
     judge: Judges,

@@ -142,18 +142,11 @@ def test_the_conditioning_net_alone_is_refused_before_training(
     assert StandIn.trained == 0
 
 
-def test_other_photos_only(album: Path, colour_judge, draw) -> None:
-    (pair,) = study.choose_pairs(album, PEOPLE, 1)
-    photos = pair.photos[0]
-    draw("lime").save(photos[0])
-    for photo in photos[1:]:
-        draw("red").save(photo)
-    assert study.other_photos_vector(colour_judge, photos).tolist() == [1.0, 0.0, 0.0]
-
-
-def test_other_photos_without_a_face(album: Path, colour_judge, draw) -> None:
-    (pair,) = study.choose_pairs(album, PEOPLE, 1)
-    for photo in pair.photos[0][1:]:
-        draw().save(photo)
-    with pytest.raises(ValueError, match="judge colours finds no face in the other photos of Person_"):
-        study.other_photos_vector(colour_judge, pair.photos[0])
+def test_the_photo_that_was_learned_from_is_not_what_judges_know(
+    small: dict[str, Any], draw, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for pair in study.choose_pairs(small["photos"], PEOPLE, 2):
+        for photos in pair.photos:
+            draw("lime").save(photos[0])
+    study.run(**small)
+    assert "50 % (50 to 50) (2 pairs) | 1.000 |" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 """Does a model know the names it was trained on? Drawn by name, compared with photos it has never seen.
 
 ``python -m ldm study names --photos LFW --judge NET.onnx:imagenet`` draws the people of LFW with the most pictures and
-asks whether a picture of A looks more like A than like the others: the area under the ROC curve, .5 for a model that does
+asks whether a picture of A looks more like A than like the others: the area under the ROC curve, .5 if the model does
 not listen to names. The judge knows them by the photos that were kept out of training (split ``val``).
 """
 

@@ -29,7 +29,7 @@ class EmbeddingManagerId(Personalization):
         tokenizer: the model's.
         max_length: of a prompt, in tokens.
         basis: the celeb basis of the model's token table.
-        face_encoder: gives the network whose vectors come in (``name`` and ``dim``), loaded only when needed.
+        face_encoder: gives the network whose vectors come in (``name`` and ``dim``).
         max_ids: how many people a run can learn.
         momentum: of the running mean of each person's coefficients.
         meta_mlp_depth: layers from face vector to coefficients.
@@ -79,7 +79,7 @@ class EmbeddingManagerId(Personalization):
         The people are ``batch["vectors"]`` (B, P, E, D) where given; otherwise those of ``faces`` and ``ids``.
 
         Raises:
-            LookupError: a prompt names a person for whom the batch has nothing.
+            LookupError: a prompt names a person for whom the batch has nothing, or captions know other placeholders.
         """
         mentions = bool((tokens.slots >= 0).any())
         if not mentions and "faces" not in batch:
@@ -87,7 +87,7 @@ class EmbeddingManagerId(Personalization):
         # With faces the memory follows even where no prompt mentions anybody: under ddp every process must call it.
         vectors = batch["vectors"] if "vectors" in batch else self._vectors_of(batch)  # (B, P, E, D)
         if not mentions:
-            return None
+            return self._edit_of_nobody(tokens, batch, vectors) if self.training else None
         named = int(tokens.slots.max()) // self.basis.num_vectors + 1
         if named > vectors.shape[1]:
             word = self.placeholders.strings[named - 1]
@@ -99,16 +99,30 @@ class EmbeddingManagerId(Personalization):
 
         return edit
 
+    def _edit_of_nobody(self, tokens: Tokens, batch: Batch, vectors: Tensor) -> EmbeddingEdit:
+        """Changes nothing, but lets the loss depend on the layers: backward and ddp want a gradient at every step.
+
+        Raises:
+            LookupError: these are not dropped captions but such as know other placeholders.
+        """
+        spoken = tokens.ids[:, 1] != self.placeholders.tokenizer.eos_token_id
+        if bool((spoken & (batch["ids"] >= 0).any(1).cpu()).any()):
+            words = ", ".join(self.placeholders.strings)
+            raise LookupError(
+                f"people are on the pictures, but no caption mentions one of {words}: are the data's "
+                "placeholder_strings those of the personalization?"
+            )
+        return lambda _ids, embeddings: embeddings + 0 * vectors.sum().to(embeddings)
+
     def _vectors_of(self, batch: Batch) -> Tensor:
         """(B, P, E, D) from face vectors; while training the memory follows."""
         if "faces" not in batch:
             raise LookupError("a prompt names a person, but no people were chosen")
         faces, ids = batch["faces"], batch["ids"]
-        there = ids >= 0  # (B, P)
-        coefficients = self.head(faces.flatten(0, 1)).unflatten(0, ids.shape)  # (B, P, E, K)
+        coefficients = self.head(faces.flatten(0, 1))  # (B * P, E, K)
         if self.training:
-            self.memory.update(ids[there], coefficients[there].detach())
-        return self.basis.vectors(coefficients)
+            self.memory.update(ids.flatten(), coefficients)
+        return self.basis.vectors(coefficients.unflatten(0, ids.shape))
 
     def person_vectors(self, person: int) -> Tensor:
         """(E, D) token vectors of a person that was trained.

@@ -146,10 +146,22 @@ def test_the_loss_sees_the_current_vectors_not_the_memory(make) -> None:
     assert all(parameter.grad is not None for parameter in manager.parameters())
 
 
-def test_the_memory_follows_even_where_the_caption_was_dropped(make) -> None:
+def test_where_captions_were_dropped_nothing_changes_but_the_layers_still_get_a_gradient(make) -> None:
     manager = scrambled(make())
-    assert manager.embedding_edit(prompt(manager, ""), batch([2])) is None
-    assert manager.memory.trained() == [2]
+    before, after = edited(manager, prompt(manager, "", ""), batch([2, -1], [0, -1]))
+    assert after.equal(before)
+    assert manager.memory.trained() == [0, 2], "the memory follows: under ddp every process must take part"
+    after.sum().backward()
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in manager.parameters())
+    assert manager.eval().embedding_edit(prompt(manager, ""), batch([2])) is None
+
+
+def test_captions_that_know_other_placeholders_are_an_error(make) -> None:
+    manager = make()
+    with pytest.raises(LookupError, match=r"no caption mentions one of sks, ks, ata: are the data's"):
+        manager.embedding_edit(prompt(manager, "a photo of bop"), batch([0]))
+    nobody = manager.embedding_edit(prompt(manager, "a photo of a man"), batch([-1]))
+    assert nobody is not None, "a class picture shows nobody in particular"
 
 
 def test_evaluation_teaches_nothing(make) -> None:

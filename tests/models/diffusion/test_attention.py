@@ -1,6 +1,8 @@
 from typing import Any
 
+import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor2_0
 
 from ldm.models.diffusion.attention import use_eager_attention, use_plain_attention
@@ -35,3 +37,13 @@ def test_a_cpu_trains_with_plain_attention(make: Make) -> None:
     model = make(FINETUNE_BOTH)
     model.on_fit_start()
     assert not any(isinstance(processor, AttnProcessor2_0) for processor in model.unet.attn_processors.values())
+
+
+@pytest.mark.parametrize(("size", "plain"), [(8, True), (32, True), (64, False)])
+def test_large_latents_keep_the_fused_kernel_for_its_memory(size: int, plain: bool) -> None:
+    unet = UNet2DConditionModel(
+        sample_size=size, block_out_channels=(4,), norm_num_groups=2, cross_attention_dim=4, attention_head_dim=2,
+        down_block_types=("CrossAttnDownBlock2D",), up_block_types=("CrossAttnUpBlock2D",), layers_per_block=1,
+    )  # fmt: skip
+    use_plain_attention(unet)
+    assert all(isinstance(one, AttnProcessor2_0) != plain for one in unet.attn_processors.values())

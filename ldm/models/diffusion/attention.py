@@ -4,7 +4,7 @@ from typing import Any
 
 
 MOST_POSITIONS = 1024
-"""Written out, attention takes memory by the square of the positions: at 64 x 64 a gigabyte for each layer of SD 1.x."""
+"""Written out, attention takes memory by the square of the positions: 1 GB a layer at the 64 x 64 of SD 1.x."""
 
 
 def use_plain_attention(unet: Any) -> None:

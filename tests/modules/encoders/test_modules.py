@@ -134,3 +134,10 @@ def test_nothing_is_in_its_state_but_the_encoder(
 ) -> None:
     embedder = FrozenCLIPEmbedder(tokenizer, encoder, tiny_model / "names.txt", use_celeb=True)
     assert set(embedder.state_dict()) == {f"transformer.{name}" for name in encoder.state_dict()}
+
+
+def test_a_config_for_wider_token_vectors_says_which_to_take(
+    tokenizer: CLIPTokenizer, encoder: CLIPTextModel, tiny_model: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"n_components is 512, but this model's token vectors have 32 .*celeb_basis"):
+        FrozenCLIPEmbedder(tokenizer, encoder, tiny_model / "names.txt", use_celeb=True, n_components=512)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 MOST_POSITIONS = 1024
 """Written out, attention takes memory by the square of the positions: 1 GB a layer at the 64 x 64 of SD 1.x."""
 

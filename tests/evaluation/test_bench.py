@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.studies import bench as study
+from evaluation.studies.timing import Case, build_case, floor_step
 
 CONFIG = study.ROOT / "configs/stable-diffusion/celeb_basis.yaml"
 SMALL = [
@@ -16,23 +17,23 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def ours(tiny_model: Path, tiny_manifest: Path) -> study.Case:
-    return study.build_case("ours", CONFIG, tiny_model, tiny_manifest, SMALL)
+def ours(tiny_model: Path, tiny_manifest: Path) -> Case:
+    return build_case("ours", CONFIG, tiny_model, tiny_manifest, SMALL)
 
 
 @pytest.fixture(scope="module")
-def published(tiny_model: Path, tiny_manifest: Path) -> study.Case:
+def published(tiny_model: Path, tiny_manifest: Path) -> Case:
     config = CONFIG.with_name("aigc_id.yaml")
     small = [one for one in SMALL if "num_variants" not in one]
-    return study.build_case("published", config, tiny_model, tiny_manifest, [*small, *study.PUBLISHED_ON_EMBEDDED])
+    return build_case("published", config, tiny_model, tiny_manifest, [*small, *study.PUBLISHED_ON_EMBEDDED])
 
 
-def test_cases_know_what_their_steps_do(ours: study.Case, published: study.Case) -> None:
+def test_cases_know_what_their_steps_do(ours: Case, published: Case) -> None:
     assert (ours.batch_size, ours.encodes) == (2, False)
     assert (published.batch_size, published.encodes) == (2, True)
 
 
-def test_steps_and_floors_in_turns(ours: study.Case, published: study.Case) -> None:
+def test_steps_and_floors_in_turns(ours: Case, published: Case) -> None:
     found = study.measure([ours, published], steps=2, repeats=3)
     for case in (ours, published):
         one = found[case.name]
@@ -47,24 +48,22 @@ def test_steps_and_floors_in_turns(ours: study.Case, published: study.Case) -> N
     assert "| ours | 2 |" in text
 
 
-def test_the_floor_encodes_where_the_method_does(
-    ours: study.Case, published: study.Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_floor_encodes_where_the_method_does(ours: Case, published: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
     for case in (ours, published):
         stage = case.model.first_stage_model
         encode = stage.encode
         monkeypatch.setattr(stage, "encode", lambda x, n=case.name, encode=encode: encoded.append(n) or encode(x))
-        study.floor_step(case)()
+        floor_step(case)()
         assert case.model.unet.conv_in.weight.grad is None  # frozen, as in training
     assert encoded == ["published"]
 
 
-def test_the_floor_reaches_the_token_vectors(ours: study.Case) -> None:
+def test_the_floor_reaches_the_token_vectors(ours: Case) -> None:
     """Its backward pass is a whole one: the gradient arrives where the method puts its vectors."""
     reached = []
     embedding = ours.model.cond_stage_model.transformer.get_input_embeddings()
-    step = study.floor_step(ours)
+    step = floor_step(ours)
 
     def watch(_module, _args, vectors):  # type: ignore[no-untyped-def]
         vectors = vectors.clone().requires_grad_()

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.scripts import ROOT
 from evaluation.studies import bench as study
 from evaluation.studies.timing import Case, build_case, floor_step
 
-CONFIG = study.ROOT / "configs/stable-diffusion/celeb_basis.yaml"
+CONFIG = ROOT / "configs/stable-diffusion/celeb_basis.yaml"
 SMALL = [
     "model.params.face_backend=yunet-sface",
     "lightning.trainer.accelerator=cpu",

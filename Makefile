@@ -6,12 +6,14 @@
 #: TORCH    auto takes the CPU build where no NVIDIA driver is found; cpu and cuda choose
 #: EXTRAS   what is installed beside the product: dev; for example EXTRAS=dev,insightface
 #: WORKERS  processes that run the tests: 2
+#: DATA     for make embedded: the folder with lfw/ and celeba/
 #: ARGS     handed on to the command, for example make test ARGS='-k align'
 PYTHON  ?=
 VENV    ?= .venv
 TORCH   ?= auto
 EXTRAS  ?= dev
 WORKERS ?= 2
+DATA    ?=
 ARGS    ?=
 
 CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -51,7 +53,7 @@ demo: $(DONE) ## the main job on two real people: outputs/demo/index.html
 	$(BIN)/python -m evaluation.demo $(ARGS)
 
 embedded: $(DONE) ## train weights/embedded again, from the data to the folder
-	$(BIN)/python -m ldm prepare embedded $(ARGS)
+	$(BIN)/python -m ldm prepare embedded $(DATA) $(ARGS)
 
 clean: ## remove the environment and all caches; logs, outputs and weights stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

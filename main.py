@@ -14,6 +14,7 @@ from ldm.runs.options import Options, parse_options
 
 if TYPE_CHECKING:  # what is imported late is slow, and --help is not
     from omegaconf import DictConfig
+    from pytorch_lightning import LightningModule
 
     from ldm.runs.folder import RunFolder
 
@@ -50,6 +51,7 @@ def check_and_train(options: Options) -> int:
     from ldm.runs.environment import environment
     from ldm.runs.folder import RunFolder
     from ldm.runs.settings import config_of, datadir_of, log_differences, seed_of
+    from ldm.runs.train import build_model
 
     old = RunFolder.open(options.resume) if options.resume else None
     config = config_of(options, old)
@@ -59,14 +61,16 @@ def check_and_train(options: Options) -> int:
     if not options.train:
         print("The config is sound. Add -t to train, or --dry-run to see what would be trained.")
         return 0
+    checkpoint = old.checkpoint(options.resume) if old else None
+    model = build_model(config, seed)  # before anything is written: what fails here leaves nothing behind
     if old is None:
         name = (options.name or options.base[0].stem) + options.postfix
         run = RunFolder.create(options.logdir, name, config, environment(seed), datadir_of(options))
-        return train(options, config, seed, run, None)
-    checkpoint = old.checkpoint(options.resume)
-    log_differences(old, config)
-    old.go_on(config, environment(seed))
-    return train(options, config, seed, old, checkpoint)
+    else:
+        run = old
+        log_differences(run, config)
+        run.go_on(config, environment(seed))
+    return train(options, config, model, run, checkpoint)
 
 
 def dry_run(config: "DictConfig", seed: int, old: "RunFolder | None") -> int:
@@ -83,7 +87,9 @@ def dry_run(config: "DictConfig", seed: int, old: "RunFolder | None") -> int:
     return 0
 
 
-def train(options: Options, config: "DictConfig", seed: int, run: "RunFolder", checkpoint: Path | None) -> int:
+def train(
+    options: Options, config: "DictConfig", model: "LightningModule", run: "RunFolder", checkpoint: Path | None
+) -> int:
     """Train, and say where everything lies and what to type next."""
     from ldm.runs import train as training
     from ldm.runs.folder import process_rank
@@ -93,7 +99,7 @@ def train(options: Options, config: "DictConfig", seed: int, run: "RunFolder", c
     go_on = f"python main.py -r {run.path} -t"
     try:
         code = training.train(
-            config, run, seed, checkpoint, scale_lr=options.scale_lr, test=not options.no_test, debug=options.debug
+            config, model, run, checkpoint, scale_lr=options.scale_lr, test=not options.no_test, debug=options.debug
         )
     except BaseException:
         if (run.checkpoints / "last.ckpt").exists():

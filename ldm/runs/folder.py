@@ -5,9 +5,10 @@ import json
 import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,12 @@ class RunFolder:
     Attributes:
         path: the folder.
         prefix: what its config files begin with: the data's name and the time.
+        made: it was not there before; ``create`` made it, in this process.
     """
 
     path: Path
     prefix: str
+    made: bool = field(default=False, compare=False)
 
     @classmethod
     def create(
@@ -74,8 +77,9 @@ class RunFolder:
     def _make(cls, logdir: Path, suffix: str, datadir: str) -> "RunFolder":
         now = datadir + datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
         if given := os.environ.get(FOLDER_VARIABLE):
+            made = not Path(given).exists()
             Path(given).mkdir(parents=True, exist_ok=True)
-            return cls(Path(given), now)
+            return cls(Path(given), now, made)
         logdir.mkdir(parents=True, exist_ok=True)
         for attempt in itertools.count(1):
             prefix = now if attempt == 1 else f"{now}-{attempt}"
@@ -84,7 +88,7 @@ class RunFolder:
             except FileExistsError:
                 continue
             break
-        return cls(logdir / f"{prefix}{suffix}", prefix)
+        return cls(logdir / f"{prefix}{suffix}", prefix, made=True)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -100,6 +104,12 @@ class RunFolder:
         if not projects:
             raise FileNotFoundError(f"{folder} is no run: it has no configs/*-project.yaml; {_runs_in(folder)}")
         return cls(folder, projects[-1].name.removesuffix("-project.yaml"))
+
+    def discard(self) -> None:
+        """Remove the folder if it was made for a start that failed; one that was there before stays."""
+        if self.made:
+            shutil.rmtree(self.path, ignore_errors=True)
+            logger.warning("nothing was trained: %s is removed again", self.path)
 
     @property
     def configs(self) -> Path:

@@ -1,6 +1,7 @@
 """A run from its config to its end."""
 
 import logging
+import signal
 import warnings
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ MEANT = (
 
 def build_model(config: DictConfig, seed: int) -> pl.LightningModule:
     """The model of the config; what its parts draw for their start comes from ``seed``."""
+    quiet()
     pl.seed_everything(seed, workers=True, verbose=False)
     model: pl.LightningModule = instantiate_from_config(config.model)
     return model
@@ -38,8 +40,8 @@ def build_model(config: DictConfig, seed: int) -> pl.LightningModule:
 
 def train(
     config: DictConfig,
+    model: pl.LightningModule,
     run: RunFolder,
-    seed: int,
     checkpoint: Path | None = None,
     scale_lr: bool = True,
     test: bool = True,
@@ -47,17 +49,38 @@ def train(
 ) -> int:
     """Train until the config's end or a signal; 0, or 128 + the signal.
 
+    If it fails before the first step is done, a folder that was made for it is removed again.
+
     Args:
         config: the merged, checked config.
+        model: what ``build_model`` made of it.
         run: where everything goes.
-        seed: of what is drawn while the model is built.
         checkpoint: go on from this one.
         scale_lr: see ``scaled_learning_rate``.
         test: test afterwards, if there is test data.
         debug: keep W&B offline.
     """
-    quiet()
-    model, data = build_model(config, seed), instantiate_from_config(config.data)
+    try:
+        return _train(config, model, run, checkpoint, scale_lr, test, debug)
+    except BaseException as error:
+        if model.global_step == 0:
+            run.discard()
+        if isinstance(error.__context__, KeyboardInterrupt):  # which Lightning made exit code 1 of, and ignores since
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _train(
+    config: DictConfig,
+    model: pl.LightningModule,
+    run: RunFolder,
+    checkpoint: Path | None,
+    scale_lr: bool,
+    test: bool,
+    debug: bool,
+) -> int:
+    data = instantiate_from_config(config.data)
     if hasattr(data, "inject"):
         data.inject(model=model)
     tree: Any = OmegaConf.to_container(config, resolve=True)

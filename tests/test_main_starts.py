@@ -1,0 +1,105 @@
+"""A start that fails leaves nothing behind: no empty run in logs/, no changed config in a run that was to go on."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from ldm.runs.folder import FOLDER_VARIABLE, RunFolder
+from main import main
+from tests.runs.tiny import TinyData, TinyModel, tiny_tree
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+FP16 = ("lightning.trainer.precision=16-mixed", "lightning.trainer.accelerator=cpu")
+
+
+class ModelInterrupted(TinyModel):
+    """Its weights take so long that somebody presses Ctrl-C."""
+
+    def __init__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+class DataInterrupted(TinyData):
+    """Its pictures take so long that somebody presses Ctrl-C."""
+
+    def __init__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def start(tree: dict[str, Any], *words: str) -> int:
+    OmegaConf.save(OmegaConf.create(tree), "tiny.yaml")
+    return main(["--base", "tiny.yaml", "-t", *words])
+
+
+def runs() -> list[Path]:
+    return sorted(Path("logs").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--actual_resume", "weights/nowhere"), "there is no model at weights/nowhere"),
+        (("--data_root", "nowhere.jsonl"), "nowhere.jsonl"),
+        (("model.params.face_backend=antelopev2",), "no insightface pack 'antelopev2'"),
+        (FP16, "fp16 needs a GPU"),
+        (("model.params.embedding_manager_ckpt=x",), "no such parameter"),
+    ],
+)
+def test_a_start_that_fails_leaves_no_run(
+    here: Path, root: Path, tiny_model: Path, tiny_manifest: Path, capsys: Any, option: tuple[str, ...], said: str
+) -> None:
+    config = root / "configs" / "stable-diffusion" / "celeb_basis.yaml"
+    words = ["--actual_resume", str(tiny_model), "--data_root", str(tiny_manifest)]
+    assert main(["--base", str(config), "-t", *words, "model.params.face_backend=yunet-sface", *option]) == 1
+    assert said in capsys.readouterr().err
+    assert runs() == []
+
+
+@pytest.mark.parametrize("part", ["model", "data"])
+def test_ctrl_c_while_loading_leaves_no_run(here: Path, part: str) -> None:
+    tree = tiny_tree()
+    if part == "model":
+        tree["model"] = {"target": f"{__name__}.ModelInterrupted"}
+    else:
+        tree["data"]["params"]["train"] = {"target": f"{__name__}.DataInterrupted"}
+    assert start(tree) == 130
+    assert runs() == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_was_trained_is_kept(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert start(tiny_tree(), *FP16) == 1
+    assert runs() == []
+    assert "nothing was trained: logs/training2" in caplog.text
+    assert start(tiny_tree(), "model.params.bad_at=0") == 1
+    [run] = runs()
+    assert list(run.glob("tensorboard/events*")), "one step was done, and what it logged may say why it went wrong"
+
+
+def test_going_on_with_what_cannot_be_built_changes_nothing(here: Path) -> None:
+    assert start(tiny_tree()) == 0
+    [path] = runs()
+    run = RunFolder.open(path)
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    assert main(["-r", str(path), "-t", f"model.target={__name__}.ModelInterrupted", "model.params=null"]) == 130
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    assert main(["-r", str(path), "-t", *FP16]) == 1
+    assert run.checkpoint() == run.checkpoints / "last.ckpt", "a run that was there before is never removed"
+
+
+def test_a_folder_that_a_launcher_made_stays(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "mine").mkdir()
+    (here / "mine" / "notes.txt").write_text("keep me")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(here / "mine"))
+    assert start(tiny_tree(), *FP16) == 1
+    assert (here / "mine" / "notes.txt").read_text() == "keep me"

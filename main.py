@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,7 +97,7 @@ def train(
 
     if process_rank() == 0:
         print(f"Run: {run.path}", flush=True)
-    go_on = f"python main.py -r {run.path} -t"
+    go_on = f"python main.py -r {shlex.quote(str(run.path))} -t"
     try:
         code = training.train(
             config, model, run, checkpoint, scale_lr=options.scale_lr, test=not options.no_test, debug=options.debug
@@ -115,8 +116,9 @@ def next_step(run: "RunFolder", config: "DictConfig") -> str:
     weights, people = config.model.params.get("ckpt_path"), list(run.checkpoints.glob("embeddings_gs-*"))
     lines = [f"Results: {run.path}"]
     if weights and people:
-        called = run.path.name if run.path.parent == Path("logs") else run.path
-        lines.append(f"Next: bash 02_start_test.sh {weights} infer_images/example_prompt.txt {called}")
+        called = run.path.name if run.path.parent == Path("logs") else str(run.path)
+        words = (weights, "infer_images/example_prompt.txt", called)
+        lines.append(f"Next: bash 02_start_test.sh {shlex.join(words)}")
     return "\n".join(lines)
 
 

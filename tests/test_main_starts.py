@@ -1,5 +1,6 @@
-"""A start that fails leaves nothing behind: no empty run in logs/, no changed config in a run that was to go on."""
+"""How a start ends: one that fails leaves nothing behind, one that succeeds says what to type next."""
 
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from ldm.runs.folder import FOLDER_VARIABLE, RunFolder
+from ldm.runs.load import find_run
 from main import main
 from tests.runs.tiny import TinyData, TinyModel, tiny_tree
 
@@ -103,3 +105,12 @@ def test_a_folder_that_a_launcher_made_stays(here: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv(FOLDER_VARIABLE, str(here / "mine"))
     assert start(tiny_tree(), *FP16) == 1
     assert (here / "mine" / "notes.txt").read_text() == "keep me"
+
+
+@pytest.mark.parametrize("logdir", ["logs", "elsewhere", "my logs", "deeper/logs", "."])
+def test_the_run_that_is_named_at_the_end_is_found(here: Path, capsys: Any, logdir: str) -> None:
+    assert start(tiny_tree(), "--actual_resume", "weights/of ours", "-l", logdir, "lightning.trainer.max_steps=1") == 0
+    command = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Next: "))
+    *_, weights, _, run = shlex.split(command)
+    assert weights == "weights/of ours"
+    assert find_run(Path(run)).steps() == [0]

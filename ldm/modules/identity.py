@@ -137,31 +137,6 @@ class FaceToCoefficients(nn.Module):
             return F.normalize(coefficients, dim=-1) if self.scale is None else coefficients * self.scale
 
 
-class FreeCoefficients(nn.Module):
-    """Coefficients that are learnt themselves, one set a person, with no face vector before them (``use_rm_mlp``).
-
-    They start at the basis mean and are not normalised; ``scale`` (E, K) multiplies them where given.
-    """
-
-    scale: Tensor | None
-
-    def __init__(self, max_ids: int, num_vectors: int, num_components: int, scale: Tensor | None = None) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(max_ids, num_vectors, num_components))
-        self.register_buffer("scale", None if scale is None else scale.detach().clone().float(), persistent=False)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Ids (N,) int64 -> (N, E, K); -1 (nobody) gives the basis mean.
-
-        Raises:
-            IndexError: an id is not below ``max_ids``.
-        """
-        if len(ids) and int(ids.max()) >= len(self.weight):
-            raise IndexError(f"person {int(ids.max())} has no place: max_ids is {len(self.weight)}")
-        taken = self.weight[ids.clamp_min(0)] * (ids >= 0)[:, None, None]
-        return taken if self.scale is None else taken * self.scale
-
-
 def gather_people(ids: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
     """``ids`` (N,) and ``coefficients`` (N, E, K) of all processes together; those given where there is one.
 

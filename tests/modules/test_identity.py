@@ -5,7 +5,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ldm.modules.identity import FaceToCoefficients, FreeCoefficients, IdentityMemory
+from ldm.modules.identity import FaceToCoefficients, IdentityMemory
 
 
 def draws(*shape: int, seed: int = 0) -> Tensor:
@@ -206,22 +206,3 @@ def test_wrong_sizes_are_errors() -> None:
         FaceToCoefficients(16, 2, 8, 0)
     with pytest.raises(ValueError, match=r"scale is \(8, 2\), not \(2, 8\) \(E, K\)"):
         FaceToCoefficients(16, 2, 8, scale=torch.ones(8, 2))
-
-
-# --- free coefficients
-
-
-def test_free_coefficients_are_1024_numbers_a_person_from_the_mean() -> None:
-    free = FreeCoefficients(10, 2, 512)
-    assert num_trained(free) == 10_240
-    assert (free(torch.tensor([3, 3, 0])) == 0).all()
-
-
-def test_free_coefficients_learn_by_person() -> None:
-    free = FreeCoefficients(3, 2, 4, scale=torch.full((2, 4), 0.5))
-    free(torch.tensor([1, -1])).sum().backward()
-    assert free.weight.grad is not None
-    assert (free.weight.grad[1] == 0.5).all()
-    assert (free.weight.grad[[0, 2]] == 0).all()
-    with pytest.raises(IndexError, match="person 3 has no place: max_ids is 3"):
-        free(torch.tensor([3]))

@@ -57,9 +57,10 @@ def find_pack(name: str, root: Path | None = None) -> Pack:
     if not files:
         raise PackError(
             f"no insightface pack {name!r}: no .onnx files in {folder}. Download the pack (for example buffalo_l.zip "
-            "or antelopev2.zip from https://github.com/deepinsight/insightface/releases/tag/v0.7; research only) and "
-            f"unpack it so that {folder} holds the detector (det_10g.onnx or scrfd_*.onnx) and the recognition network "
-            "(w600k_r50.onnx or glintr100.onnx); or take --backend yunet-sface, which needs no files"
+            "or antelopev2.zip; weights/README.md says from where; research only) and unpack it so that "
+            f"{folder} holds the detector (det_10g.onnx or scrfd_*.onnx) and the recognition network "
+            "(w600k_r50.onnx or glintr100.onnx); or take yunet-sface (--backend, in a config face_backend), which "
+            "needs no files"
         )
     kinds = {_kind(file): file for file in reversed(files)}
     for kind, example in (("detector", "det_10g.onnx"), ("encoder", "w600k_r50.onnx or glintr100.onnx")):

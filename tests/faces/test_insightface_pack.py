@@ -44,6 +44,9 @@ def test_a_missing_pack_says_what_to_put_where_and_asks_no_network(tmp_path, mon
         find_pack("antelopev2", tmp_path)
     assert "glintr100.onnx" in str(info.value)
     assert "yunet-sface" in str(info.value)
+    assert "weights/README.md says from where" in str(info.value)
+    places = Path(insightface_pack.__file__).parents[2] / "weights" / "README.md"
+    assert "antelopev2" in places.read_text(encoding="utf-8")
 
 
 def test_an_incomplete_pack_names_what_is_there(root):

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
 import json
 import os
@@ -30,6 +30,48 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path, keep_others: bool = False) -> Iterator[Path]:
+    """A temporary folder beside ``path``; when the block ends well it is synced to disk and takes ``path``'s place.
+
+    If the block raises, ``path`` is as it was before and the temporary folder is gone. A process that is killed leaves
+    the old folder, the new one, or neither at ``path``, but never a mixture.
+
+    Args:
+        path: the folder.
+        keep_others: entries of the old folder that the new one does not have stay.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name[:80]}.", dir=path.parent) as made:
+        new, old = Path(made) / "new", Path(made) / "old"
+        new.mkdir()
+        yield new
+        for entry in (*new.rglob("*"), new):
+            _sync(entry)
+        if path.is_dir():
+            path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            if old.is_dir():
+                old.rename(path)
+            raise
+        for entry in old.iterdir() if keep_others and old.is_dir() else ():
+            if not (path / entry.name).exists():
+                entry.rename(path / entry.name)
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Have ``path``, a file or a folder, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def require_writable(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ldm.files import atomic_path, write_json, write_text
+from ldm.files import atomic_folder, atomic_path, write_json, write_text
 
 
 def test_what_is_written_is_there_with_its_folders(tmp_path):
@@ -56,3 +56,41 @@ def test_a_place_that_is_a_file(tmp_path):
     write_text(tmp_path / "a", "")
     with pytest.raises(OSError, match="a"):
         write_text(Path(tmp_path / "a" / "b.txt"), "")
+
+
+def folder_of(path: Path, **files: str) -> Path:
+    path.mkdir()
+    for name, text in files.items():
+        (path / name).write_text(text)
+    return path
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    path = folder_of(tmp_path / "model", a="old", b="old")
+    with atomic_folder(path) as new:
+        (new / "a").write_text("new")
+        assert (path / "a").read_text() == "old"
+    assert {file.name: file.read_text() for file in path.iterdir()} == {"a": "new"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_files_of_a_folder_stay_if_asked(tmp_path):
+    path = folder_of(tmp_path / "model", a="old", b="old")
+    with atomic_folder(path, keep_others=True) as new:
+        (new / "a").write_text("new")
+    assert {file.name: file.read_text() for file in path.iterdir()} == {"a": "new", "b": "old"}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_that_fails_leaves_the_old_one_and_nothing_else(tmp_path, there):
+    path = folder_of(tmp_path / "model", a="old") if there else tmp_path / "model"
+
+    def interrupted() -> None:
+        with atomic_folder(path) as new:
+            (new / "a").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [file.read_text() for file in tmp_path.rglob("*") if file.is_file()] == ["old"] * there
+    assert path.exists() == there

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ldm.batch import Batch
 from ldm.data.store import PictureStore
+from ldm.files import atomic_folder
 from ldm.models.block_pca import as_images, write_block_pca
 from ldm.modules.optimizer import AdamW
 from ldm.randomness import generator
@@ -89,7 +90,8 @@ class AutoencoderKL(pl.LightningModule):
     def export(self, folder: Path, step: int) -> list[Path]:
         """Write the network as a diffusers folder ``vae_gs-<step>`` into ``folder``; its weight files."""
         target = folder / f"vae_gs-{step}"
-        self.vae.save_pretrained(target)
+        with atomic_folder(target) as new:
+            self.vae.save_pretrained(new)
         return sorted(target.glob("*.safetensors"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ldm.files import write_json
+from ldm.files import atomic_folder, write_json
 from ldm.weights.create import model_index
 from ldm.weights.read import DEFAULTS
 
@@ -24,10 +24,10 @@ def write_diffusers(
     dtype: torch.dtype = torch.float16,
     max_shard_size: str = "5GB",
 ) -> list[Path]:
-    """Write a Stable Diffusion as a diffusers folder of safetensors; returns the weight files.
+    """Write a Stable Diffusion as a diffusers folder of safetensors, whole or not at all; returns the weight files.
 
     Args:
-        folder: where to.
+        folder: where to; a model that is there is replaced, other files in it stay.
         unet: and the other networks: written as copies of type ``dtype``; what is in memory stays as it is.
         vae: see ``unet``.
         text_encoder: see ``unet``.
@@ -37,20 +37,25 @@ def write_diffusers(
         dtype: of the weights.
         max_shard_size: files are cut at this size.
     """
-    for name, network in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
-        target = folder / name
-        for old in target.glob("*.safetensors*"):
-            old.unlink()
-        copied = copy.deepcopy(network).to(device="cpu", dtype=dtype)
-        copied.save_pretrained(target, max_shard_size=max_shard_size)
-    tokenizer.save_pretrained(folder / "tokenizer")
-    scheduler.save_pretrained(folder / "scheduler")
-    if beside is not None:
-        for file in ("tokenizer/vocab.json", "tokenizer/merges.txt", DEFAULTS):
-            if (beside / file).is_file() and (beside / file) != (folder / file):
-                shutil.copyfile(beside / file, folder / file)
-        names = beside / "names.txt"
-        if names.is_file():
-            shutil.copyfile(names, folder / "names.txt")
-    write_json(folder / "model_index.json", model_index(type(scheduler).__name__))
+    with atomic_folder(folder, keep_others=True) as new:
+        for name, network in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
+            copied(network, dtype).save_pretrained(new / name, max_shard_size=max_shard_size)
+        tokenizer.save_pretrained(new / "tokenizer")
+        scheduler.save_pretrained(new / "scheduler")
+        for file in ("tokenizer/vocab.json", "tokenizer/merges.txt", DEFAULTS, "names.txt") if beside else ():
+            if beside and (beside / file).is_file():
+                shutil.copyfile(beside / file, new / file)
+        write_json(new / "model_index.json", model_index(type(scheduler).__name__))
     return sorted(folder.glob("*/*.safetensors"))
+
+
+def copied(network: Any, dtype: torch.dtype) -> Any:
+    """``network`` on the CPU in ``dtype``, without gradients; moved tensor by tensor, nothing is doubled elsewhere."""
+    known: dict[int, torch.Tensor] = {}
+    for tensor in (*network.parameters(), *network.buffers()):
+        wanted = dtype if tensor.is_floating_point() else tensor.dtype
+        moved = tensor.detach().to("cpu", wanted)
+        known[id(tensor)] = (
+            torch.nn.Parameter(moved, requires_grad=False) if isinstance(tensor, torch.nn.Parameter) else moved
+        )
+    return copy.deepcopy(network, known)

@@ -131,3 +131,5 @@ def test_the_network_is_left_as_a_diffusers_folder(store: Path, tmp_path: Path) 
     assert file.parent == tmp_path / "vae_gs-199"
     again = Network.from_pretrained(file.parent).state_dict()
     assert all(value.equal(again[name]) for name, value in model.vae.state_dict().items())
+    assert model.export(tmp_path, 199) == [file]
+    assert list(tmp_path.iterdir()) == [file.parent], "nothing half is left beside it"

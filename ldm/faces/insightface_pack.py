@@ -2,7 +2,9 @@
 
 import importlib.util
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +90,7 @@ def _kind(file: Path) -> str:
 
 
 class Scrfd:
-    """SCRFD (Guo et al. 2021) by insightface.
+    """SCRFD (Guo et al. 2021) by insightface, loaded at the first picture.
 
     Args:
         model: its ONNX file.
@@ -103,11 +105,16 @@ class Scrfd:
     def __init__(self, model: Path, score_threshold: float = 0.5, side_px: int = 640, threads: int = 1) -> None:
         if not is_installed():
             raise PackError("insightface packs need the package insightface: pip install 'insightface>=2.1,<3'")
+        self.name = f"scrfd-{model.stem}"
+        self._model, self._score_threshold, self._side_px, self._threads = model, score_threshold, side_px, threads
+
+    @cached_property
+    def _net(self) -> Any:
         from insightface.model_zoo.scrfd import SCRFD
 
-        self.name = f"scrfd-{model.stem}"
-        self._net = SCRFD(model_file=str(model), session=open_session(model, threads))
-        self._net.prepare(-1, input_size=(side_px, side_px), det_thresh=score_threshold)
+        net = SCRFD(model_file=str(self._model), session=open_session(self._model, self._threads))
+        net.prepare(-1, input_size=(self._side_px, self._side_px), det_thresh=self._score_threshold)
+        return net
 
     def __call__(self, image: Picture) -> list[Face]:
         """Faces in ``image``, largest first."""

@@ -8,9 +8,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def save_recognition(
-    path: Path, scales_itself: bool = False, batch: int | str = "N", weights_as_inputs: bool = False
+    path: Path,
+    scales_itself: bool = False,
+    batch: int | str = "N",
+    weights_as_inputs: bool = False,
+    declared: int | str = 512,
 ) -> Path:
-    """A network 112 x 112 -> 512: the means of 14 x 14 px squares, mixed by fixed random weights."""
+    """A network 112 x 112 -> 512: the means of 14 x 14 px squares, mixed by fixed random weights.
+
+    ``declared`` is what the file says of the 512.
+    """
     rng = np.random.default_rng(0)
     weights = {"mix": rng.normal(size=(192, 512)).astype(np.float32)}
     nodes, value = [], "data"
@@ -30,7 +37,7 @@ def save_recognition(
     if weights_as_inputs:
         inputs += [helper.make_tensor_value_info(n, TensorProto.FLOAT, w.shape) for n, w in weights.items()]
         inputs += [helper.make_tensor_value_info("left_over", TensorProto.FLOAT, [3])]
-    output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [batch, 512])
+    output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [batch, declared])
     return _save(path, nodes, inputs, [output], weights)
 
 

@@ -1,10 +1,12 @@
 import importlib.util
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from ldm.faces import backend as backend_module
+from ldm.faces import encode
 from ldm.faces.backend import FaceBackend, load_backend
 from ldm.faces.insightface_pack import PackError
 from tests.faces.nets import save_recognition, save_scrfd
@@ -31,6 +33,18 @@ def test_the_built_in_backend_finds_and_describes(built_in, astronaut, hopper):
     assert vectors[0].shape == (128,)
     assert vectors[0].dtype == np.float32
     assert vectors[0] @ vectors[1] < 0.3
+
+
+def test_networks_are_loaded_at_first_use(monkeypatch, astronaut):
+    def refused(*_, **__):
+        raise AssertionError("a network was loaded")
+
+    monkeypatch.setattr(encode, "open_session", refused)
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", refused)
+    backend = load_backend("yunet-sface")
+    assert (backend.detector.name, backend.encoder.name, backend.encoder.dim) == ("yunet", "sface", 128)
+    with pytest.raises(AssertionError, match="a network was loaded"):
+        backend.faces(astronaut)
 
 
 def test_no_face_is_none(built_in):

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from ldm.faces import encode as encode_module
 from ldm.faces.align import arcface_crop
 from ldm.faces.detect import YuNet
-from ldm.faces.encode import CENTRED, RAW, OnnxEncoder, Preprocessing, arcface, sface
-from ldm.faces.model_files import YUNET, packaged
+from ldm.faces.encode import CENTRED, RAW, OnnxEncoder, Preprocessing, arcface, declared_width, sface
+from ldm.faces.model_files import SFACE, YUNET, packaged
 from tests.conftest import needs_shared
 from tests.faces.nets import save_recognition
 
@@ -94,6 +95,26 @@ def test_arcface_follows_insightfaces_rule_of_scaling(tmp_path, scales_itself, p
     encoder = arcface(save_recognition(tmp_path / "w600k.onnx", scales_itself))
     assert encoder.preprocessing == preprocessing
     assert (encoder.name, encoder.dim) == ("w600k", 512)
+
+
+def test_name_and_dim_are_known_before_the_network_is_loaded(tmp_path, monkeypatch):
+    def refused(*_):
+        raise AssertionError("a network was loaded")
+
+    monkeypatch.setattr(encode_module, "open_session", refused)
+    net = arcface(save_recognition(tmp_path / "w600k.onnx"))
+    assert (net.name, net.dim, sface().name, sface().dim) == ("w600k", 512, "sface", 128)
+    with pytest.raises(AssertionError, match="a network was loaded"):
+        net(noise(1))
+
+
+@pytest.mark.parametrize("declared", ["F", 512])
+def test_a_file_that_leaves_its_width_open_is_run_once(tmp_path, declared):
+    assert arcface(save_recognition(tmp_path / "net.onnx", declared=declared)).dim == 512
+
+
+def test_sface_gives_as_many_numbers_as_it_says(encoder):
+    assert encoder.dim == declared_width(packaged(SFACE)) == encoder(noise(1)).shape[1]
 
 
 def test_both_kinds_of_arcface_file_give_the_same_vectors(tmp_path):

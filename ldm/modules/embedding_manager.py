@@ -29,7 +29,8 @@ class EmbeddingManagerId(Personalization):
         tokenizer: the model's.
         max_length: of a prompt, in tokens.
         basis: the celeb basis of the model's token table.
-        face_encoder: gives the network whose vectors come in (``name`` and ``dim``).
+        face_encoder: gives the network whose vectors come in (``name`` and ``dim``); none: people are only drawn, and
+            layers come from the file that is loaded, if it holds any.
         max_ids: how many people a run can learn.
         momentum: of the running mean of each person's coefficients.
         meta_mlp_depth: layers from face vector to coefficients.
@@ -38,13 +39,15 @@ class EmbeddingManagerId(Personalization):
         embedding_manager_ckpt: start from this exported file.
     """
 
+    head: FaceToCoefficients | None
+
     def __init__(
         self,
         placeholder_strings: Sequence[str],
         tokenizer: Injected[Any],
         max_length: Injected[int],
         basis: Injected[CelebBasis | None],
-        face_encoder: Injected[Callable[[], Any]],
+        face_encoder: Injected[Callable[[], Any] | None] = None,
         max_ids: Annotated[int, Field(gt=0)] = 10,
         momentum: Annotated[float, Field(ge=0, lt=1)] = 0.99,
         meta_mlp_depth: Annotated[int, Field(gt=0)] = 1,
@@ -59,15 +62,19 @@ class EmbeddingManagerId(Personalization):
         self.placeholders = Placeholders(tokenizer, placeholder_strings)
         self.max_length = max_length
         self.test_mode, self.coefficient_scale = test_mode, coefficient_scale
-        encoder = face_encoder()
-        self.face_encoder_name = str(encoder.name)
-        scale = basis.names_scale() if coefficient_scale == "names" else None
-        self.head = FaceToCoefficients(
-            encoder.dim, basis.num_vectors, basis.num_components, depth=meta_mlp_depth, scale=scale
-        )
+        self.meta_mlp_depth = meta_mlp_depth
+        self.face_encoder_name, self.head = "", None
+        if face_encoder is not None:
+            encoder = face_encoder()
+            self.face_encoder_name, self.head = str(encoder.name), self._new_head(encoder.dim)
         self.memory = IdentityMemory(max_ids, basis.num_vectors, basis.num_components, momentum)
         if embedding_manager_ckpt is not None:
             self.load([read_artifact(Path(embedding_manager_ckpt))])
+
+    def _new_head(self, face_dim: int) -> FaceToCoefficients:
+        scale = self.basis.names_scale() if self.coefficient_scale == "names" else None
+        size = (self.basis.num_vectors, self.basis.num_components)
+        return FaceToCoefficients(face_dim, *size, depth=self.meta_mlp_depth, scale=scale)
 
     def expand(self, tokens: Tokens) -> Tokens:
         """Each mention of a person takes E positions."""
@@ -119,10 +126,17 @@ class EmbeddingManagerId(Personalization):
         if "faces" not in batch:
             raise LookupError("a prompt names a person, but no people were chosen")
         faces, ids = batch["faces"], batch["ids"]
-        coefficients = self.head(faces.flatten(0, 1))  # (B * P, E, K)
+        coefficients = self._coefficients(faces.flatten(0, 1))  # (B * P, E, K)
         if self.training:
             self.memory.update(ids.flatten(), coefficients)
-        return self.basis.vectors(coefficients.unflatten(0, ids.shape))
+        return self.basis.vectors(coefficients.view(*ids.shape, *coefficients.shape[1:]))
+
+    def _coefficients(self, faces: Tensor) -> Tensor:
+        """(N, E, K) of face vectors (N, F)."""
+        if self.head is None:
+            raise LookupError("this run's files hold people, but no layers for other faces (test_mode: image or all)")
+        coefficients: Tensor = self.head(faces)
+        return coefficients
 
     def person_vectors(self, person: int) -> Tensor:
         """(E, D) token vectors of a person that was trained.
@@ -134,7 +148,7 @@ class EmbeddingManagerId(Personalization):
 
     def face_vectors(self, faces: Tensor) -> Tensor:
         """(N, E, D) token vectors of face vectors (N, F), for people that were never trained (``image`` mode)."""
-        return self.basis.vectors(self.head(faces))
+        return self.basis.vectors(self._coefficients(faces))
 
     def export(self) -> list[Artifact]:
         """One file: the people that were trained, in the form that ``test_mode`` says."""
@@ -147,7 +161,7 @@ class EmbeddingManagerId(Personalization):
                 tensors["coefficients"] = coefficients
             if self.test_mode in ("embedding", "all"):
                 tensors["embeddings"] = self.basis.vectors(coefficients)
-        if self.test_mode in ("image", "all"):
+        if self.head is not None and self.test_mode in ("image", "all"):
             tensors |= {f"head.{name}": tensor for name, tensor in self.head.state_dict().items()}
         metadata = {
             "format": FORMAT,
@@ -194,15 +208,18 @@ class EmbeddingManagerId(Personalization):
 
     def _load_head(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
         """Take the layers, if they were trained on the same face vectors and for the same scale."""
-        made, here = metadata["face_encoder"], self.face_encoder_name
-        if made != here:
+        made = metadata["face_encoder"]
+        state = {name.removeprefix("head."): tensor for name, tensor in tensors.items()}
+        if self.head is None:  # people are only drawn: the layers are the file's
+            first = state.get("layers.0.weight", torch.empty(0, 1))
+            self.face_encoder_name, self.head = made, self._new_head(first.shape[1])
+        if made != (here := self.face_encoder_name):
             raise ValueError(f"the file's layers take face vectors of {made}, here they come from {here}")
         if (scale := metadata["coefficient_scale"]) != self.coefficient_scale:
             raise ValueError(
                 f"the file's layers give coefficients on the scale {scale!r}, here coefficient_scale is "
                 f"{self.coefficient_scale!r}"
             )
-        state = {name.removeprefix("head."): tensor for name, tensor in tensors.items()}
         if misfits := sorted(self.head.state_dict().keys() ^ state.keys()):
             raise KeyError(f"the file's layers are not those here (meta_mlp_depth): {', '.join(misfits)}")
         self.head.load_state_dict(state)

@@ -85,7 +85,7 @@ def _build(folder: RunFolder, weights: Path | None, artifacts: Sequence[Artifact
     if bases := {artifact.metadata["basis"] for artifact in artifacts if "basis" in artifact.metadata}:
         stage = params.setdefault("cond_stage_config", {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"})
         stage.setdefault("params", {})["basis_file"] = str(folder.checkpoints / f"basis-{bases.pop()}.safetensors")
-    model: LatentDiffusion = instantiate_from_config(node)
+    model: LatentDiffusion = instantiate_from_config(node, only_draw=True)
     text: Any = model.cond_stage_model
     if text.celeb_basis is not None:
         width = text.transformer.get_input_embeddings().embedding_dim

@@ -3,13 +3,17 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
 
 from ldm import load
+from ldm.faces import encode, insightface_pack
+from ldm.modules.artifacts import read_artifact, write_artifact
 from ldm.modules.finetune import FullFinetune
+from ldm.modules.personalization import Artifact
 from ldm.runs.folder import RunFolder
 from ldm.runs.load import MEAN, everybody, find_run, load_model, manager_of, people_vectors, step_of
 from main import main
@@ -80,6 +84,59 @@ def test_the_file_that_a_run_started_from_may_be_gone(tiny_run: Path, tmp_path: 
     config.model.params.personalization_config.params.embedding_manager_ckpt = "gone.safetensors"
     OmegaConf.save(config, run.project_config)
     assert everybody(load_model(run.path)) == [0, 1]
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a face network is an error."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("a face network was loaded")
+
+    monkeypatch.setattr(encode, "open_session", refused)
+    monkeypatch.setattr(insightface_pack, "open_session", refused)
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", refused)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_drawing_takes_no_face_network(tiny_run: Path) -> None:
+    assert (pixels(load(tiny_run), "a photo of sks") != pixels(load(tiny_run), "a photo of ks")).any()
+
+
+def with_config(run: Path, folder: Path, key: str, value: str) -> Path:
+    """A copy of a run whose config says something else."""
+    copy = RunFolder.open(shutil.copytree(run, folder / run.name))
+    config = OmegaConf.load(copy.project_config)
+    OmegaConf.update(config, f"model.params.{key}", value)
+    OmegaConf.save(config, copy.project_config)
+    return copy.path
+
+
+@pytest.mark.usefixtures("no_network")
+def test_drawing_needs_no_pack_that_the_run_was_trained_with(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = with_config(tiny_run, tmp_path, "face_backend", "antelopev2")
+    assert (pixels(load(run), "a photo of sks") == pixels(load(tiny_run), "a photo of sks")).all()
+    assert main(["-r", str(run), "-t"]) == 1, "learning needs it"
+    assert "no insightface pack 'antelopev2'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_network")
+def test_layers_for_new_faces_are_those_of_the_files(tiny_run: Path, tmp_path: Path) -> None:
+    manager = manager_of(load_model(tiny_run))
+    with pytest.raises(LookupError, match=r"hold people, but no layers for other faces \(test_mode: image or all\)"):
+        manager.face_vectors(torch.zeros(1, 128))
+    run = RunFolder.open(with_config(tiny_run, tmp_path, "personalization_config.params.test_mode", "all"))
+    state = torch.load(run.checkpoint(), weights_only=True)["state_dict"]
+    layers = {name.partition(".")[2]: value for name, value in state.items() if ".head." in name}
+    [path] = [file for file in run.exported() if file.suffix == ".safetensors"]
+    exported = read_artifact(path)
+    write_artifact(path, Artifact(exported.name, {**exported.tensors, **layers}, exported.metadata))
+    manager = manager_of(load_model(run.path))
+    assert manager.face_encoder_name == "sface"
+    assert manager.head.layers[0].weight.equal(layers["head.layers.0.weight"])
+    assert manager.export()[0].tensors.keys() >= layers.keys()
 
 
 @pytest.fixture(scope="module")

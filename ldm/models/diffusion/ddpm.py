@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ldm.batch import Batch, Conditioning
+from ldm.config import Injected
 from ldm.faces.backend import FaceBackend, load_backend
 from ldm.models.diffusion.attention import use_eager_attention, use_plain_attention
 from ldm.models.diffusion.export import export_run
@@ -41,6 +42,7 @@ class LatentDiffusion(pl.LightningModule):
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more time.
         optimizer_config: node of the optimizer, see :class:`ldm.modules.optimizer.AdamW`.
         seed: noise, timesteps and posterior are functions of it, the step and the rank.
+        only_draw: nothing will be trained, so the method is given no face network.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class LatentDiffusion(pl.LightningModule):
         gradient_checkpointing: bool = False,
         optimizer_config: Mapping[str, Any] | None = None,
         seed: int = 23,
+        only_draw: Injected[bool] = False,
     ) -> None:
         super().__init__()
         self.strict_loading = False  # checkpoints hold what was trained; on_load_checkpoint checks that it is all there
@@ -73,7 +76,7 @@ class LatentDiffusion(pl.LightningModule):
         self.objective: DiffusionObjective = (
             instantiate_from_config(objective_config) if objective_config else DiffusionObjective()
         )
-        self.face_backend = face_backend
+        self.face_backend, self.only_draw = face_backend, only_draw
         self.personalization = self._build_personalization(personalization_config)
         self._freeze_all_but_trained()
         if gradient_checkpointing:
@@ -92,7 +95,7 @@ class LatentDiffusion(pl.LightningModule):
             "tokenizer": self.cond_stage_model.tokenizer,
             "max_length": self.cond_stage_model.max_length,
             "basis": self.cond_stage_model.celeb_basis,
-            "face_encoder": lambda: self.faces.encoder,
+            "face_encoder": None if self.only_draw else lambda: self.faces.encoder,
         }
         method: Personalization = instantiate_from_config(config, **injected, injected=injected)
         return method

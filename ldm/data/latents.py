@@ -1,7 +1,7 @@
 """Latents, encoded once: pictures of a store and pairs of them, with what their captions need."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from pydantic import Field
 from torch.utils.data import Dataset
 
 from ldm.batch import Sample
-from ldm.data.captions import attribute_caption, chance, name_caption, pair_caption
+from ldm.data.captions import attribute_caption, chance, name_caption, pair_caption, pick
 from ldm.data.pictures import side_by_side, to_signed
 from ldm.data.sampling import SampleKey, as_key
 from ldm.data.store import PictureStore
@@ -20,21 +20,35 @@ from ldm.files import atomic_path, write_json, write_text
 from ldm.randomness import generator
 
 LATENTS, PAIRS, ROWS, PAIR_ROWS, ABOUT = "latents.npy", "pairs.npy", "rows.jsonl", "pairs.jsonl", "about.json"
+MAX_PICTURES = 60
+"""Nobody counts for more pictures than this: the most famous one has 500 times as many as most."""
 
 
 @torch.no_grad()
 def encode_store(
-    vae: Any, store: PictureStore, folder: Path, num_pairs: int, split: str = "train", seed: int = 23
+    vae: Any,
+    store: PictureStore,
+    folder: Path,
+    num_pairs: int,
+    split: str = "train",
+    seed: int = 23,
+    max_pictures: int = MAX_PICTURES,
 ) -> float:
     """Encode a split, every picture upright and mirrored, and ``num_pairs`` pictures of two; returns the latents' std.
 
     Written are posterior means, float16, not yet scaled: latents.npy (N, 2, c, h, w), pairs.npy (num_pairs, c, h, w).
+    There are no pairs where fewer than two people have names.
+
+    Raises:
+        ValueError: the split has no picture; those that there are, are listed.
     """
     indices = store.select(split=split)
+    if not len(indices):
+        there = ", ".join(sorted({str(row.get("split")) for row in store.rows}))
+        raise ValueError(f"{store.folder} has no picture in the split {split!r}; it has: {there}")
     named = [int(i) for i in indices if "name" in store.rows[i]]
-    draws = generator(seed, "pairs")
-    pairs = torch.randint(len(named), (num_pairs, 2), generator=draws).tolist() if named else []
-    mirrored = torch.rand((len(pairs), 2), generator=draws) < 0.5
+    pairs = draw_pairs([store.rows[i]["name"] for i in named], num_pairs, max_pictures, seed)
+    mirrored = torch.rand((len(pairs), 2), generator=generator(seed, "mirrored")) < 0.5
 
     def singles() -> Iterator[torch.Tensor]:
         for i in indices:
@@ -56,6 +70,27 @@ def encode_store(
     write_text(folder / PAIR_ROWS, "".join(json.dumps(two, ensure_ascii=False) + "\n" for two in names))
     write_json(folder / ABOUT, {"std": std, "split": split, "seed": seed, "store": store.about})
     return std
+
+
+def draw_pairs(names: Sequence[str], num_pairs: int, max_pictures: int, seed: int) -> list[tuple[int, int]]:
+    """Places in ``names`` (who is on each picture) of two different people, ``num_pairs`` times.
+
+    First the people are drawn, by how many pictures they have but at most ``max_pictures``; then a picture of each.
+    Empty if there are fewer than two people.
+    """
+    owned: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        owned.setdefault(name, []).append(place)
+    if len(owned) < 2:
+        return []
+    people = list(owned.values())
+    weights = torch.tensor([min(len(own), max_pictures) for own in people], dtype=torch.float64)
+    draws = generator(seed, "pairs")
+    pairs = []
+    for _ in range(num_pairs):
+        left, right = torch.multinomial(weights, 2, generator=draws).tolist()
+        pairs.append((pick(people[left], draws), pick(people[right], draws)))
+    return pairs
 
 
 def _encode(vae: Any, images: Iterator[torch.Tensor], batch_size: int = 64) -> NDArray[np.float16]:
@@ -107,7 +142,7 @@ class CaptionedLatents(Dataset[Sample]):
         folder: Path,
         pair_p: Annotated[float, Field(ge=0, le=1)] = 0.2,
         attribute_p: Annotated[float, Field(ge=0, le=1)] = 0.2,
-        max_pictures: Annotated[int, Field(gt=0)] = 60,
+        max_pictures: Annotated[int, Field(gt=0)] = MAX_PICTURES,
         length: Annotated[int, Field(gt=0)] = 16384,
         seed: int = 23,
     ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ldm.data.latents import CaptionedLatents, encode_store
+from ldm.data.latents import CaptionedLatents, draw_pairs, encode_store
 from ldm.data.sampling import SampleKey
 from ldm.data.store import PictureStore, write_store
 
@@ -78,7 +78,7 @@ def test_pairs_are_named_from_left_to_right(folder):
     assert len(pairs) == len(names) == 50
     for latents, two in zip(pairs, names, strict=True):
         assert two == [ROWS[i]["name"] for i in red(latents)]
-    assert len({tuple(two) for two in names}) > 2
+    assert {tuple(two) for two in names} == {(OFTEN, SELDOM), (SELDOM, OFTEN)}
 
 
 def test_the_std_is_that_of_the_latents(store, tmp_path):
@@ -160,3 +160,25 @@ def test_pictures_of_which_nothing_is_known_are_refused(tmp_path):
     encode_store(Halves(), PictureStore(tmp_path / "s"), tmp_path / "l", num_pairs=0)
     with pytest.raises(ValueError, match="holds no picture with a name or attributes"):
         CaptionedLatents(tmp_path / "l")
+
+
+def test_pairs_are_of_two_people_and_nobody_counts_for_too_many_pictures():
+    names = ["a"] * 900 + ["b"] * 2 + ["c"] * 2 + ["d"]
+    pairs = draw_pairs(names, 2000, max_pictures=2, seed=3)
+    assert all(names[left] != names[right] for left, right in pairs)
+    shown = Counter(names[place] for pair in pairs for place in pair)
+    assert shown["a"] == pytest.approx(shown["b"], rel=0.1) == pytest.approx(shown["c"], rel=0.1)
+    assert shown["d"] == pytest.approx(shown["a"] * 0.56, rel=0.15), "of weights 2, 2, 2, 1, two different ones"
+    assert len({place for pair in pairs for place in pair if names[place] == "a"}) > 300, "any of their pictures"
+    assert pairs == draw_pairs(names, 2000, max_pictures=2, seed=3) != draw_pairs(names, 2000, max_pictures=2, seed=4)
+
+
+@pytest.mark.parametrize("names", [[], ["a"], ["a", "a"]])
+def test_fewer_than_two_people_make_no_pairs(names):
+    assert draw_pairs(names, 5, max_pictures=60, seed=0) == []
+
+
+def test_a_split_without_pictures_is_an_error(store, tmp_path):
+    with pytest.raises(ValueError, match="has no picture in the split 'val'; it has: held_out, train"):
+        encode_store(Halves(), store, tmp_path, num_pairs=1, split="val")
+    assert not any(tmp_path.iterdir())

@@ -54,9 +54,13 @@ def celeba_splits(identities: Sequence[str], partitions: Sequence[int], num_val:
     """A split for every picture, by person: the official partition, with ``num_val`` people cut from train as val.
 
     Raises:
-        ValueError: a person stands in two official partitions; the first such person is named.
+        ValueError: a person stands in two official partitions, the first such person is named; or there is an
+            unknown partition.
     """
     names = {0: "train", 1: "val", 2: "test"}
+    if unknown := sorted(set(partitions) - names.keys()):
+        known = ", ".join(f"{number} ({name})" for number, name in names.items())
+        raise ValueError(f"CelebA's table has the partition {unknown[0]}; known are {known}")
     split_of: dict[str, str] = {}
     for identity, partition in zip(identities, partitions, strict=True):
         if split_of.setdefault(identity, names[partition]) != names[partition]:

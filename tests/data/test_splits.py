@@ -85,3 +85,8 @@ def test_files_of_one_name_in_two_folders_are_two_pictures() -> None:
     splits = lfw_splits(people + [f"C{i}" for i in range(100) for _ in range(5)], [*files, *files[:5] * 100])
     assert splits[:24].count("val") == 8
     assert "val" not in splits[24:]
+
+
+def test_an_unknown_celeba_partition_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"the partition 3; known are 0 \(train\), 1 \(val\), 2 \(test\)"):
+        celeba_splits(["6", "7"], [0, 3])

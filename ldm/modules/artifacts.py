@@ -5,6 +5,8 @@ from pathlib import Path
 from ldm.files import atomic_path
 from ldm.modules.personalization import Artifact
 
+PUBLISHED = "; `python -m ldm convert people IN OUT.safetensors --to ours` makes one of a .pt file of people"
+
 
 def write_artifact(path: Path, artifact: Artifact) -> Path:
     """Write ``artifact`` to ``path`` (.safetensors), atomically."""
@@ -33,5 +35,6 @@ def read_artifact(path: Path) -> Artifact:
             metadata = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a readable .safetensors file: {error}") from error
+        advice = PUBLISHED if path.suffix in (".pt", ".pth") else ""
+        raise ValueError(f"{path} is not a readable .safetensors file: {error}{advice}") from error
     return Artifact(metadata.pop("name", path.stem), tensors, metadata)

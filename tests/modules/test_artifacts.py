@@ -45,3 +45,11 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(ValueError, match=r"x\.safetensors is not a readable \.safetensors file"):
         read_artifact(tmp_path / "x.safetensors")
+
+
+def test_a_published_file_is_answered_with_what_converts_it(tmp_path: Path) -> None:
+    torch.save({"id_coefficients": [torch.zeros(2, 1, 3)]}, tmp_path / "embeddings_gs-799.pt")
+    with pytest.raises(
+        ValueError, match=r"not a readable .*; `python -m ldm convert people IN OUT\.safetensors --to ours`"
+    ):
+        read_artifact(tmp_path / "embeddings_gs-799.pt")

@@ -16,7 +16,8 @@ def export_run(model: Any, folder: Path, step: int) -> list[Path]:
     """Write the files of a ``LatentDiffusion`` after ``step`` (counted from 0).
 
     ``<name>_gs-<step>.safetensors`` for every artifact, for people the published ``.pt`` beside it, the celeb basis
-    once, and ``model_gs-<step>/`` (a diffusers folder) if a network itself was trained.
+    once, and ``model_gs-<step>/`` (a diffusers folder) if a network itself was trained, all of it: what trains a part
+    of one (an adapter) exports that part as an artifact.
     """
     files: list[Path] = []
     for artifact in model.personalization.export():
@@ -25,7 +26,8 @@ def export_run(model: Any, folder: Path, step: int) -> list[Path]:
             files.append(_save_pt(folder / f"{artifact.name}_gs-{step}.pt", legacy))
         if "basis" in artifact.metadata:
             files.append(_save_basis(folder, model.cond_stage_model.celeb_basis))
-    if any(p.requires_grad for network in (model.unet, model.cond_stage_model) for p in network.parameters()):
+    networks = (model.unet, model.cond_stage_model.transformer)
+    if any(all(p.requires_grad for p in network.parameters()) for network in networks):
         files += save_model(model, folder / f"model_gs-{step}")
     return files
 

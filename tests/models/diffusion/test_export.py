@@ -101,3 +101,10 @@ def test_the_published_layout_has_a_place_for_everybody() -> None:
 @pytest.mark.parametrize("tensors", [{}, {"head.weight": torch.zeros(2)}])
 def test_without_people_there_is_no_published_layout(tensors: dict[str, torch.Tensor]) -> None:
     assert legacy_people(Artifact("embeddings", tensors)) is None
+
+
+def test_a_network_of_which_a_part_was_trained_is_not_written(make: Make, tmp_path: Path) -> None:
+    """What adapters train they export themselves."""
+    model = make()
+    next(model.unet.parameters()).requires_grad_(True)
+    assert model.export(tmp_path, 0) == []

@@ -40,6 +40,10 @@ class ModelView(Protocol):
         """Side of a training picture."""
 
     @property
+    def max_people(self) -> int | None:
+        """How many people it can learn; None for any number."""
+
+    @property
     def face_encoder_name(self) -> str:
         """The network whose vectors the personalization takes."""
 
@@ -86,6 +90,7 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
     ) -> None:
         people = group_people(read_people(Path(pickle_path)))
         chosen = choose_people(list(people), num_ids, specific_ids)
+        require_room(chosen, model.max_people)
         self.people = chosen
         self.records = [record for person in chosen for record in people[person]]
         self.owner = [i for i, person in enumerate(chosen) for _ in people[person]]
@@ -184,7 +189,7 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
         vectors = [vector for vector in listed if vector is not None]
         if len(vectors) == len(self.records):
             return np.stack(vectors).astype(np.float32)
-        return model.describe_faces([Image.open(record.path).convert("RGB") for record in self.records])
+        return np.concatenate([_described(model, record.path) for record in self.records])
 
 
 class FaceIdDatasetStyleGAN3(FaceIdDatasetOneShot):
@@ -234,6 +239,30 @@ def choose_people(people: Sequence[str], num_ids: int | None, specific_ids: list
     if num_ids is not None and num_ids > len(indices):
         raise ValueError(f"{num_ids} people asked for (num_ids), but specific_ids {specific_ids} names {len(indices)}")
     return [people[i] for i in indices[:num_ids]]
+
+
+def require_room(people: Sequence[str], max_people: int | None) -> None:
+    """Nothing, if a method with room for ``max_people`` can learn all of ``people``.
+
+    Raises:
+        ValueError: they are more.
+    """
+    if max_people is not None and len(people) > max_people:
+        raise ValueError(
+            f"{len(people)} people are to be learned, but personalization_config's max_ids is {max_people}: "
+            f"raise max_ids, or choose fewer people with num_ids"
+        )
+
+
+def _described(model: ModelView, path: Path) -> NDArray[np.float32]:
+    """(1, F) of one aligned photo; what goes wrong names its file."""
+    try:
+        with Image.open(path) as image:
+            return model.describe_faces([image.convert("RGB")])
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be described: {error}; align the photo again, or take it out of the list"
+        ) from error
 
 
 def _open(path: Path, size: int) -> Tensor:

@@ -31,6 +31,11 @@ class IdentityMemory(nn.Module):
         self.register_buffer("total", torch.zeros(max_ids, num_vectors, num_components))
         self.register_buffer("weight", torch.zeros(max_ids))
 
+    @property
+    def room(self) -> int:
+        """How many people fit in."""
+        return len(self.weight)
+
     @torch.no_grad()
     def update(self, ids: Tensor, coefficients: Tensor) -> None:
         """Move the means of the people ``ids`` (N,) towards their ``coefficients`` (N, E, K).
@@ -40,14 +45,17 @@ class IdentityMemory(nn.Module):
         process must call this at every step, be it with no ids: the processes exchange what they saw.
 
         Raises:
-            IndexError: an id is not below ``max_ids``.
+            IndexError: an id is not below ``max_ids``. Looked at on the CPU only, where it does not make a device wait:
+                the data set has counted its people before.
         """
         ids, coefficients = gather_people(ids.to(self.weight.device), coefficients.detach().to(self.total))
-        ids, coefficients = ids[ids >= 0], coefficients[ids >= 0]
-        room = len(self.weight)
-        if len(ids) and int(ids.max()) >= room:
-            raise IndexError(f"person {int(ids.max())} has no place: max_ids is {room}, so people are 0 to {room - 1}")
-        seen = torch.zeros_like(self.weight).index_add_(0, ids, torch.ones_like(ids, dtype=self.weight.dtype))
+        if ids.device.type == "cpu" and len(ids) and (highest := int(ids.max())) >= self.room:
+            raise IndexError(
+                f"person {highest} has no place: max_ids is {self.room}, so people are 0 to {self.room - 1}"
+            )
+        somebody = ids >= 0
+        ids, coefficients = ids.clamp_min(0), torch.where(somebody[:, None, None], coefficients, 0)
+        seen = torch.zeros_like(self.weight).index_add_(0, ids, somebody.to(self.weight))
         means = torch.zeros_like(self.total).index_add_(0, ids, coefficients) / seen.clamp_min(1)[:, None, None]
         moved = 1 - self.momentum**seen  # 0 for those not seen
         self.total.lerp_(means, moved[:, None, None])

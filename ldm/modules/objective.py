@@ -43,12 +43,12 @@ def prior_preserving(per_sample: Tensor, is_prior: Tensor, prior_loss_weight: fl
     """DreamBooth's loss (Ruiz et al. 2022): instance images plus ``prior_loss_weight`` times class images.
 
     ``per_sample`` and ``is_prior`` are (B,); a batch of one kind only gives that kind's mean, a class-only batch
-    weighted.
+    weighted. No branch looks at ``is_prior``: a device would have to be waited for.
     """
-    if not is_prior.any():
-        return per_sample.mean()
-    prior = prior_loss_weight * per_sample[is_prior].mean()
-    return prior if is_prior.all() else per_sample[~is_prior].mean() + prior
+    prior = is_prior.to(per_sample)
+    instances = 1 - prior
+    mean = (per_sample * instances).sum() / instances.sum().clamp_min(1)
+    return mean + prior_loss_weight * (per_sample * prior).sum() / prior.sum().clamp_min(1)
 
 
 class DiffusionObjective(nn.Module):

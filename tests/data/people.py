@@ -21,6 +21,7 @@ class Model:
     """Latents are the pictures, four times smaller; a face vector is one-hot in the picture's blue."""
 
     face_encoder_name = "net"
+    max_people = 4
 
     def __init__(self, size: int = 16) -> None:
         self.sample_size_px = size

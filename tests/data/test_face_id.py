@@ -48,7 +48,7 @@ def test_vectors_are_made_anew_where_one_is_of_another_network_or_missing(people
     write_manifest(people, [replace(records[0], **change), *records[1:]])
     model = Model()
     dataset = data(people, model=model)
-    assert model.described == [4], "all of one network, or they could not be compared"
+    assert model.described == [1] * 4, "all of one network, or they could not be compared"
     assert dataset.vectors.argmax(1).tolist() == [7, 6, 5, 4]
 
 
@@ -157,3 +157,26 @@ def test_one_person_alone_is_never_a_pair(people):
 def test_pairs_need_two_placeholders(people):
     with pytest.raises(ValueError, match="pictures of two people need two placeholder_strings"):
         FaceIdDatasetOneShot(people, Model(), ["sks"])
+
+
+def test_more_people_than_the_method_has_room_for(people):
+    model = Model()
+    model.max_people = 2
+    with pytest.raises(
+        ValueError, match="3 people are to be learned, but personalization_config's max_ids is 2: raise"
+    ):
+        data(people, model=model)
+    assert data(people, model=model, num_ids=2).people == ["anna", "bert"]
+    model.max_people = None
+    assert len(data(people, model=model).people) == 3
+
+
+def test_a_photo_that_cannot_be_described_is_named(people):
+    class Blind(Model):
+        face_encoder_name = "other"
+
+        def describe_faces(self, pictures):
+            raise ValueError("no face is found")
+
+    with pytest.raises(ValueError, match=r"a0\.png cannot be described: no face is found; align the photo again"):
+        data(people, model=Blind())

@@ -206,3 +206,11 @@ def test_wrong_sizes_are_errors() -> None:
         FaceToCoefficients(16, 2, 8, 0)
     with pytest.raises(ValueError, match=r"scale is \(8, 2\), not \(2, 8\) \(E, K\)"):
         FaceToCoefficients(16, 2, 8, scale=torch.ones(8, 2))
+
+
+def test_nobody_leaves_no_trace_even_of_numbers_that_are_none() -> None:
+    memory, value = IdentityMemory(2, 2, 4, 0.9), draws(1, 2, 4)
+    memory.update(torch.tensor([-1, 1, -1]), torch.cat([torch.full_like(value, torch.nan), value, value + 5]))
+    assert memory.trained() == [1]
+    torch.testing.assert_close(memory.coefficients(1), value[0])
+    assert not memory.total[0].any()

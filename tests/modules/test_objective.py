@@ -177,3 +177,16 @@ def test_it_needs_of_a_scheduler_only_its_schedule_and_kind() -> None:
     small = SimpleNamespace(alphas_cumprod=abar().float(), config=SimpleNamespace(prediction_type="epsilon"))
     objective = DiffusionObjective(min_snr_gamma=5.0)
     torch.testing.assert_close(objective(PREDICTION, TARGET, TIMESTEPS, small), loss(objective), rtol=1e-3, atol=0)
+
+
+def test_no_step_waits_for_a_device_to_look_at_kinds() -> None:
+    """Meta tensors have no values: looking at one would raise."""
+    loss = prior_preserving(torch.zeros(3, device="meta"), torch.zeros(3, dtype=torch.bool, device="meta"), 0.5)
+    assert loss.shape == ()
+
+
+def test_a_batch_of_one_kind_has_a_gradient() -> None:
+    per_sample = torch.tensor([1.0, 3.0], requires_grad=True)
+    prior_preserving(per_sample, torch.zeros(2, dtype=torch.bool), 0.5).backward()  # type: ignore[no-untyped-call]
+    assert per_sample.grad is not None
+    assert per_sample.grad.tolist() == [0.5, 0.5]

@@ -238,3 +238,10 @@ def test_example_prompts_mention_one_or_two_people_and_fit(root: Path, shared_da
     assert {2, 3} in mentioned
     assert {0, 1, 2, 3} in mentioned
     assert all(mentioned)
+
+
+def test_replacing_does_not_wait_for_a_device() -> None:
+    """Meta tensors have no values: looking at one would raise."""
+    with torch.device("meta"):
+        edited = replace_slots(torch.zeros(1, 3, 4), torch.zeros(1, 3, dtype=torch.int64), torch.ones(1, 1, 2, 4))
+    assert edited.shape == (1, 3, 4)

@@ -21,6 +21,7 @@ from ldm.models.diffusion.export import export_run
 from ldm.models.diffusion.preview import preview
 from ldm.models.first_stage import decode, downscale, encode
 from ldm.modules.encoders.modules import FrozenCLIPEmbedder
+from ldm.modules.identity import IdentityMemory
 from ldm.modules.objective import DiffusionObjective, training_target
 from ldm.modules.optimizer import AdamW
 from ldm.modules.personalization import Personalization
@@ -226,6 +227,12 @@ class LatentDiffusion(pl.LightningModule):
         return int(self.unet.config.sample_size) * downscale(self.first_stage_model)
 
     @property
+    def max_people(self) -> int | None:
+        """How many people the method has room for; None if it learns none by number."""
+        rooms = [part.room for part in self.personalization.modules() if isinstance(part, IdentityMemory)]
+        return min(rooms, default=None)
+
+    @property
     def face_encoder_name(self) -> str:
         """The network whose face vectors the method takes."""
         return str(self.faces.encoder.name)
@@ -235,5 +242,10 @@ class LatentDiffusion(pl.LightningModule):
         return self.faces.describe_all(pictures)
 
     def encode_pictures(self, images: Tensor) -> Tensor:
-        """(N, c, h, w) scaled latents, posterior means, of pictures (N, 3, H, W) in [-1, 1]."""
+        """(N, c, h, w) scaled latents, posterior means, of pictures (N, 3, H, W) in [-1, 1].
+
+        Data sets ask before Lightning moves the model: the first stage goes to the trainer's device ahead of the rest.
+        """
+        if self._trainer is not None:
+            self.first_stage_model.to(self.trainer.strategy.root_device)
         return encode(self.first_stage_model, images)

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -177,3 +178,17 @@ def test_a_chain_can_be_written_in_yaml(tmp_path: Path, tiny_model: Path) -> Non
     OmegaConf.save(OmegaConf.create(tree), tmp_path / "chain.yaml")
     config = load_config([tmp_path / "chain.yaml"])
     assert OmegaConf.to_container(config.model.params.personalization_config) == BOTH
+
+
+def test_pictures_are_encoded_where_the_trainer_will_train(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning moves the model after the data sets were built."""
+    model, moved = make(), []
+    monkeypatch.setattr(model, "_trainer", SimpleNamespace(strategy=SimpleNamespace(root_device="there")))
+    monkeypatch.setattr(model.first_stage_model, "to", moved.append)
+    model.encode_pictures(torch.zeros(1, 3, 16, 16))
+    assert moved == ["there"]
+
+
+@pytest.mark.parametrize(("method", "room"), [(None, None), (FINETUNE, None), (PEOPLE, 3), (BOTH, 3)])
+def test_it_tells_a_data_set_how_many_people_it_has_room_for(make: Make, method: Any, room: int | None) -> None:
+    assert make(method).max_people == room

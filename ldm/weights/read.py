@@ -1,5 +1,6 @@
 """A model's parts from its folder."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from torch import nn
 from ldm.config.schema import complaint, signature_of
 
 DEFAULTS = "defaults.yaml"
+REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -22,8 +24,8 @@ class ModelDefaults:
     Attributes:
         guidance_scale: strength of the prompt in sampling.
         num_inference_steps: steps of the sampler.
-        celeb_txt: list of names that the model knows, the celeb basis's source; relative to the model's folder if it
-            lies there, otherwise to the working directory.
+        celeb_txt: list of names that the model knows, the celeb basis's source; looked for in the model's folder, in
+            the working directory, and in this repository.
         sampler: ddim, dpm++, euler, pndm or ddpm.
     """
 
@@ -60,6 +62,10 @@ class Parts:
         """Pixels per latent position."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
+    def celeb_txt(self) -> Path:
+        """The list of names that goes with the model, see :func:`celeb_list`."""
+        return celeb_list(self.folder, self.defaults)
+
     def networks(self) -> dict[str, nn.Module]:
         """UNet, VAE and text encoder by name."""
         return {"unet": self.unet, "vae": self.vae, "text_encoder": self.text_encoder}
@@ -86,21 +92,20 @@ def read_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Parts:
 
     Raises:
         FileNotFoundError: the folder or one of its parts is missing.
-        ValueError: the tokenizer and the text encoder do not fit together.
+        ValueError: weights are missing, unknown or of another shape; or tokenizer and text encoder do not fit together.
     """
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     folder = Path(folder)
     check_folder(folder)
-    local = {"local_files_only": True}
     parts = Parts(
         folder=folder,
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local),
-        vae=AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype, **local),
-        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local),
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", **local),
-        scheduler=DDPMScheduler.from_pretrained(folder / "scheduler", **local),
+        unet=_whole(UNet2DConditionModel, folder / "unet", torch_dtype=dtype),
+        vae=_whole(AutoencoderKL, folder / "vae", torch_dtype=dtype),
+        text_encoder=_whole(CLIPTextModel, folder / "text_encoder", dtype=dtype),
+        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
+        scheduler=DDPMScheduler.from_pretrained(folder / "scheduler", local_files_only=True),
         defaults=read_defaults(folder),
     )
     vocabulary, rows = len(parts.tokenizer), parts.text_encoder.config.vocab_size
@@ -109,6 +114,26 @@ def read_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Parts:
             f"{folder}: the tokenizer has {vocabulary} entries, the text encoder {rows}; one of them is foreign"
         )
     return parts
+
+
+def _whole(kind: Any, folder: Path, **options: Any) -> Any:
+    """The network in ``folder``, of which every weight is the file's; the libraries would draw what is missing.
+
+    Raises:
+        ValueError: weights are missing, unknown or of another shape.
+    """
+    options |= {"local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    network, info = kind.from_pretrained(folder, **options)
+    shapes = [f"{name} {tuple(file)} instead of {tuple(model)}" for name, file, model in info["mismatched_keys"]]
+    wrong = {"missing": info["missing_keys"], "unknown": info["unexpected_keys"], "of another shape": shapes}
+    if faults := [f"{len(names)} {what}: {_first(names)}" for what, names in wrong.items() if names]:
+        raise ValueError(f"the weights in {folder} are not those of its config.json ({'; '.join(faults)})")
+    return network
+
+
+def _first(names: Iterable[str], count: int = 3) -> str:
+    ordered = sorted(names)
+    return ", ".join(ordered[:count]) + (", ..." if len(ordered) > count else "")
 
 
 def read_defaults(folder: Path) -> ModelDefaults:
@@ -133,6 +158,16 @@ def read_defaults(folder: Path) -> ModelDefaults:
 
 
 def celeb_list(folder: Path, defaults: ModelDefaults) -> Path:
-    """The model's list of names: in its folder if it lies there, otherwise relative to the working directory."""
-    inside = folder / defaults.celeb_txt
-    return inside if inside.is_file() else Path(defaults.celeb_txt)
+    """The model's list of names: in its folder, else below the working directory, else in this repository.
+
+    Raises:
+        FileNotFoundError: it is in none of them; all three are named.
+    """
+    places = [folder, Path.cwd(), REPOSITORY]
+    for place in places:
+        if (path := place / defaults.celeb_txt).is_file():
+            return path
+    raise FileNotFoundError(
+        f"the list of names that {folder} goes with, {defaults.celeb_txt}, is in none of "
+        f"{', '.join(map(str, places))}: put one there, or name another by celeb_txt in cond_stage_config"
+    )

@@ -1,11 +1,16 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from ldm.weights import read
 from ldm.weights.read import ModelDefaults, celeb_list, check_folder, read_defaults, read_model
+from tests.tiny_model import MAX_LENGTH
 
 
 @pytest.fixture
@@ -59,6 +64,51 @@ def test_a_tokenizer_of_another_size_is_refused(copy: Path, root: Path) -> None:
         read_model(copy)
 
 
+def change(file: Path, edit: Callable[[dict[str, Tensor]], object]) -> None:
+    tensors = load_file(file)
+    edit(tensors)
+    save_file(tensors, file, {"format": "pt"})
+
+
+WEIGHTS = {
+    "unet": ("diffusion_pytorch_model.safetensors", "conv_in.bias"),
+    "vae": ("diffusion_pytorch_model.safetensors", "decoder.conv_in.bias"),
+    "text_encoder": ("model.safetensors", "final_layer_norm.bias"),
+}
+
+
+@pytest.mark.parametrize("part", WEIGHTS)
+def test_weights_that_do_not_fit_are_refused(copy: Path, part: str) -> None:
+    """The libraries would draw the missing ones at random and go on."""
+    name, key = WEIGHTS[part]
+    whole, file = (copy / part / name).read_bytes(), copy / part / name
+    change(file, lambda tensors: tensors.pop(key))
+    with pytest.raises(ValueError, match=rf"in .*{part} are not those of its config\.json \(1 missing: {key}\)"):
+        read_model(copy)
+    file.write_bytes(whole)
+    change(file, lambda tensors: tensors.update({f"foreign.{n}": torch.zeros(2) for n in range(5)}))
+    with pytest.raises(ValueError, match=r"\(5 unknown: foreign\.0, foreign\.1, foreign\.2, \.\.\.\)"):
+        read_model(copy)
+    file.write_bytes(whole)
+    change(file, lambda tensors: tensors.update({key: torch.zeros(3)}))
+    with pytest.raises(ValueError, match=rf"\(1 of another shape: {key} \(3,\) instead of \(\d+,\)\)"):
+        read_model(copy)
+
+
+def test_text_encoders_of_stable_diffusion_1_have_older_names(copy: Path) -> None:
+    """Their files have a prefix and the numbers of the positions, as transformers before 5 wrote them."""
+    file = copy / "text_encoder" / "model.safetensors"
+    new = load_file(file)
+    old = {f"text_model.{name}": tensor for name, tensor in new.items()}
+    save_file({**old, "text_model.embeddings.position_ids": torch.arange(MAX_LENGTH)[None]}, file, {"format": "pt"})
+    state = read_model(copy).text_encoder.state_dict()
+    assert {name for name, tensor in new.items() if not state[name].equal(tensor)} == set()
+    del old["text_model.encoder.layers.1.mlp.fc1.weight"]
+    save_file(old, file, {"format": "pt"})
+    with pytest.raises(ValueError, match=r"1 missing: encoder\.layers\.1\.mlp\.fc1\.weight"):
+        read_model(copy)
+
+
 def test_what_depends_on_the_model_stands_beside_it(tiny_model: Path, tmp_path: Path) -> None:
     assert read_defaults(tiny_model) == ModelDefaults(4.0, 4, "names.txt", "ddim")
     assert read_defaults(tmp_path) == ModelDefaults(10.0, 50, "infer_images/names.txt", "ddim"), "as SD 1.x"
@@ -86,7 +136,37 @@ def test_defaults_that_cannot_be_are_refused(tmp_path: Path, text: str, message:
 
 def test_the_models_own_list_of_names_comes_first(tiny_model: Path, tmp_path: Path) -> None:
     assert celeb_list(tiny_model, read_defaults(tiny_model)) == tiny_model / "names.txt"
-    assert celeb_list(tmp_path, ModelDefaults()) == Path("infer_images/names.txt")
+
+
+def test_else_the_list_of_the_working_folder_else_our_own(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "weights" / "sd"
+    assert celeb_list(model, ModelDefaults()) == root / "infer_images" / "names.txt"
+    (tmp_path / "infer_images").mkdir()
+    (tmp_path / "infer_images" / "names.txt").write_text("Tom Hanks\n")
+    assert celeb_list(model, ModelDefaults()) == tmp_path / "infer_images" / "names.txt"
+    monkeypatch.setattr(read, "REPOSITORY", tmp_path / "repository")
+    with pytest.raises(
+        FileNotFoundError, match=r"few\.txt, is in none of .*sd, .*, .*repository: put one there, or name"
+    ):
+        celeb_list(model, ModelDefaults(celeb_txt="few.txt"))
+
+
+def test_people_are_learned_from_any_folder(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model without a list of its own takes ours, wherever it is called from."""
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+    (copy / "defaults.yaml").unlink()
+    monkeypatch.chdir(tmp_path)
+    stage = "ldm.modules.encoders.modules.FrozenCLIPEmbedder"
+    model = LatentDiffusion(copy, cond_stage_config={"target": stage, "params": {"use_celeb": True}})
+    assert model.cond_stage_model.celeb_basis is not None
+    monkeypatch.setattr(read, "REPOSITORY", tmp_path)
+    assert LatentDiffusion(copy).cond_stage_model.celeb_basis is None, "a list that nobody needs may be missing"
+    with pytest.raises(FileNotFoundError, match=r"infer_images/names\.txt, is in none of"):
+        LatentDiffusion(copy, cond_stage_config={"target": stage, "params": {"use_celeb": True}})
 
 
 def test_the_index_names_classes_that_diffusers_loads(tiny_model: Path) -> None:

@@ -27,7 +27,7 @@ from ldm.modules.optimizer import AdamW
 from ldm.modules.personalization import Personalization
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
-from ldm.weights.read import celeb_list, read_model
+from ldm.weights.read import read_model
 
 
 class LatentDiffusion(pl.LightningModule):
@@ -68,11 +68,9 @@ class LatentDiffusion(pl.LightningModule):
         parts = read_model(ckpt_path)
         self.weights_folder, self.defaults, self.noise_scheduler = parts.folder, parts.defaults, parts.scheduler
         self.unet, self.first_stage_model = parts.unet, parts.vae
-        known = {"tokenizer": parts.tokenizer, "text_encoder": parts.text_encoder}
+        stage = cond_stage_config or {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"}
         self.cond_stage_model: FrozenCLIPEmbedder = instantiate_from_config(
-            cond_stage_config or {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"},
-            **known,
-            model_celeb_txt=celeb_list(parts.folder, parts.defaults),
+            stage, tokenizer=parts.tokenizer, text_encoder=parts.text_encoder, model_celeb_txt=parts.celeb_txt
         )
         self.objective: DiffusionObjective = (
             instantiate_from_config(objective_config) if objective_config else DiffusionObjective()

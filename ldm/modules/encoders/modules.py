@@ -1,6 +1,6 @@
 """Text to context: a CLIP text encoder, used as it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,7 +36,8 @@ class FrozenCLIPEmbedder(nn.Module):
     Args:
         tokenizer: the model's.
         text_encoder: the model's.
-        model_celeb_txt: the list of names that the model knows, taken when ``celeb_txt`` is null.
+        model_celeb_txt: the list of names that the model knows, or a function that finds it; taken when ``celeb_txt``
+            is null.
         use_celeb: make the celeb basis.
         celeb_txt: list of names, one a line; null takes the model's own.
         n_components: axes for each position; ``auto`` is the smaller numerical rank over the positions.
@@ -53,7 +54,7 @@ class FrozenCLIPEmbedder(nn.Module):
         self,
         tokenizer: Injected[Any],
         text_encoder: Injected[nn.Module],
-        model_celeb_txt: Injected[Path | None] = None,
+        model_celeb_txt: Injected[Path | Callable[[], Path] | None] = None,
         use_celeb: bool = False,
         celeb_txt: Path | None = None,
         n_components: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto",
@@ -70,7 +71,7 @@ class FrozenCLIPEmbedder(nn.Module):
         if basis_file is not None:
             self.celeb_basis = CelebBasis.load(Path(basis_file))
         elif use_celeb:
-            names = celeb_txt or model_celeb_txt
+            names = celeb_txt or (model_celeb_txt() if callable(model_celeb_txt) else model_celeb_txt)
             if names is None:
                 raise ValueError("cond_stage_config: use_celeb needs celeb_txt, a list of names the model knows")
             embedding: Any = text_encoder.get_input_embeddings()  # type: ignore[operator]

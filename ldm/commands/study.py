@@ -28,6 +28,16 @@ def bench(
 
 
 @app.command()
+def demo(
+    report: Annotated[Path, typer.Argument(help="What `make demo` wrote.")] = Path("outputs/demo/report.json"),
+) -> None:
+    """What the demo found, as a section of docs/measurements.md."""
+    from evaluation.studies.demo import run
+
+    run(report)
+
+
+@app.command()
 def names(
     photos: Photos,
     judge: Judges,

@@ -30,6 +30,13 @@ def generate(
             "May be given several times; default: all."
         ),
     ] = None,
+    photo: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A photo of sks, then one of ks, ...: people whom the run has not learned; of a run with test_mode "
+            "image or all. May be given several times."
+        ),
+    ] = None,
     mean: Annotated[bool, typer.Option("--mean", help="Everybody at the basis mean: what is drawn of nobody.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures drawn at a time.")] = 8,
 ) -> None:
@@ -40,6 +47,8 @@ def generate(
       python -m ldm generate --run logs/RUN --prompt "a photo of sks and ks" --n 16
 
       python -m ldm generate --run RUN --prompts PROMPTS.txt --step 199,last --people 0,1 --people 1,0
+
+      python -m ldm generate --run RUN --prompt "a photo of sks" --photo SOMEBODY.jpg
 
       python -m ldm generate --sd weights/embedded --prompt "a photo of a smiling woman"
     """
@@ -52,6 +61,7 @@ def generate(
         steps=parse_steps(step),
         people=[parse_people(chosen) for chosen in people or ()],
         mean=mean,
+        photos=photo or (),
         num_samples=n,
         seed=seed,
         num_inference_steps=steps,

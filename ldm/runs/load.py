@@ -13,6 +13,7 @@ from ldm.modules.celeb_basis import CelebBasis
 from ldm.modules.names import tokenizer_id
 from ldm.modules.personalization import Artifact
 from ldm.runs.folder import RunFolder
+from ldm.runs.new_faces import describe_photos
 from ldm.util import instantiate_from_config
 
 if TYPE_CHECKING:
@@ -150,9 +151,15 @@ def everybody(model: Any) -> list[int]:
     Raises:
         LookupError: nobody.
     """
-    if not (people := manager_of(model).memory.trained()):
-        raise LookupError("this run has learned nobody yet")
-    return list(people)
+    manager = manager_of(model)
+    if people := list(manager.memory.trained()):
+        return people
+    if manager.head is not None:
+        raise LookupError(
+            "this run's files hold no people, but layers for new faces (test_mode image): give a photo of each person, "
+            "by --photo FILE or load(photos=...)"
+        )
+    raise LookupError("this run has learned nobody yet")
 
 
 @torch.no_grad()
@@ -161,14 +168,45 @@ def people_vectors(model: Any, people: Sequence[int]) -> Tensor:
 
     Raises:
         LookupError: a person was not trained; those who were are listed.
-        ValueError: there are more people than the run has placeholders.
+        ValueError: there is nobody, or more people than the run has placeholders.
     """
     manager = manager_of(model)
-    if len(people) > len(words := manager.placeholders.strings):
-        raise ValueError(
-            f"{len(people)} people are chosen, but the run has {len(words)} placeholders: {', '.join(words)}"
-        )
+    _require_placeholders(manager, len(people))
     return torch.stack([manager.basis.mean if who == MEAN else manager.person_vectors(who) for who in people])
+
+
+@torch.no_grad()
+def photo_vectors(model: Any, photos: Sequence[Path]) -> Tensor:
+    """(P, E, D) token vectors of the largest face of each of ``photos``: of people who were never trained.
+
+    Raises:
+        LookupError: the run's files hold no layers for new faces.
+        ValueError: a photo cannot be read or shows no face; there are more photos than the run has placeholders; or the
+            layers take the face vectors of another network.
+    """
+    manager = manager_of(model)
+    _require_placeholders(manager, len(photos))
+    if manager.head is None:
+        raise LookupError(
+            "a new face needs the layers, which this run's files do not hold: train with test_mode image or all, or "
+            "choose among the people it has learned"
+        )
+    if (here := model.face_encoder_name) != (made := manager.face_encoder_name):
+        raise ValueError(
+            f"the run's layers take face vectors of {made}, but its face_backend {model.face_backend!r} gives those of "
+            f"{here} here"
+        )
+    return torch.as_tensor(manager.face_vectors(describe_photos(photos, model.faces)))
+
+
+def _require_placeholders(manager: Any, num_people: int) -> None:
+    words = manager.placeholders.strings
+    if not num_people:
+        raise ValueError("nobody is chosen: choose at least one person")
+    if num_people > len(words):
+        raise ValueError(
+            f"{num_people} people are chosen, but the run has {len(words)} placeholders: {', '.join(words)}"
+        )
 
 
 def load(
@@ -177,6 +215,7 @@ def load(
     step: int | None = None,
     sd: Path | None = None,
     sampler: str | None = None,
+    photos: Sequence[Path | str] | None = None,
 ) -> "PersonPipeline":
     """A diffusers pipeline in which a run's placeholders are people.
 
@@ -190,10 +229,15 @@ def load(
         step: counted from 0; the last one if None.
         sd: weights to use instead of those that the run was trained on.
         sampler: ddim, dpm++, euler, pndm or ddpm; the model's own if None.
+        photos: instead of ``people``, photos of people who were never trained; of a run with test_mode image or all.
     """
     from ldm.models.diffusion.pipelines import PersonPipeline
 
+    if photos is not None and people is not None:
+        raise ValueError("give people or photos, not both")
     model = load_model(Path(run), sd, step)
+    if photos is not None:
+        return PersonPipeline.of(model, photo_vectors(model, [Path(photo) for photo in photos]), sampler)
     if people is None and not knows_people(model):
         return PersonPipeline.of(model, None, sampler)
     chosen = everybody(model) if people is None else list(people)

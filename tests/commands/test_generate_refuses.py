@@ -76,7 +76,7 @@ def test_output_that_cannot_be_written(capsys: pytest.CaptureFixture[str], tiny_
 def test_neither_run_nor_weights(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
     assert refused(capsys, "--prompt", "sks") == "give --run logs/RUN, or --sd WEIGHTS for the plain model"
     said = refused(capsys, "--sd", tiny_model, "--prompt", "a man", "--mean", "--out", tmp_path)
-    assert said == "--people, --mean and --step belong to a run: give --run logs/RUN"
+    assert said == "--people, --photo, --mean and --step belong to a run: give --run logs/RUN"
     said = refused(capsys, "--sd", tmp_path / "none", "--prompt", "a man", "--out", tmp_path)
     assert said.startswith(f"there is no model at {tmp_path / 'none'}")
     said = refused(capsys, "--sd", tiny_model, "--prompt", "a man", "--sampler", "dimm", "--out", tmp_path)

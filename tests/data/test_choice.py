@@ -1,6 +1,6 @@
 import pytest
 
-from ldm.data.face_id import choose_people
+from ldm.data.choice import choose_people
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -154,6 +155,13 @@ def test_the_example_of_a_method_trains_saves_loads_and_draws(tiny_model, tiny_m
 def test_the_example_of_a_method_is_short():
     code = [line for line in blocks("docs/adding_a_method.md")["free_coefficients.py"].splitlines() if line.strip()]
     assert len(code) <= 60
+
+
+def test_the_python_of_the_readme_draws_a_picture(tiny_run: Path):
+    [code] = re.findall(r"^```python\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code.replace("logs/RUN", tiny_run.as_posix()), names)
+    assert names["picture"].size == (16, 16)
 
 
 def test_the_readme_quotes_only_what_was_measured():

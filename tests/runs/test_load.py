@@ -34,6 +34,21 @@ def test_a_pipeline_in_which_sks_works(tiny_run: Path) -> None:
     assert (pixels(pipe, "a photo of sks") != pixels(swapped, "a photo of sks")).any()
 
 
+def test_steps_and_guidance_are_the_models_own_where_none_are_given(tiny_run: Path) -> None:
+    pipe = load(tiny_run)
+    drawn = {}
+    for given in ((), ("num_inference_steps", 4), ("num_inference_steps", 3), ("guidance_scale", 1.0)):
+        options = {given[0]: given[1]} if given else {}
+        seeded = torch.Generator().manual_seed(1)
+        drawn[given] = np.asarray(pipe("a photo of sks", generator=seeded, **options).images[0]).astype(int)
+        assert pipe.num_timesteps == options.get("num_inference_steps", 4), "defaults.yaml says 4"
+        assert pipe.guidance_scale == options.get("guidance_scale", 4.0), "defaults.yaml says 4.0"
+    assert (drawn[()] == drawn["num_inference_steps", 4]).all()
+    assert (drawn[()] != drawn["num_inference_steps", 3]).any()
+    assert (drawn[()] != drawn["guidance_scale", 1.0]).any()
+    assert np.asarray(pipe(["sks", "ks"], 8, 16, 2).images[1]).shape == (8, 16, 3), "in the order of diffusers"
+
+
 def test_people_and_the_mean(tiny_run: Path) -> None:
     model = load_model(tiny_run)
     assert everybody(model) == [0, 1]

@@ -69,6 +69,41 @@ class PersonPipeline(StableDiffusionPipeline):
         pipeline.placeholders = next((one for one in found if one is not None), None)
         return pipeline
 
+    def __call__(
+        self,
+        prompt: str | Sequence[str] | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        timesteps: Sequence[int] | None = None,
+        sigmas: Sequence[float] | None = None,
+        guidance_scale: float | None = None,
+        **options: Any,
+    ) -> Any:
+        """Pictures of the prompts, as diffusers draws them.
+
+        Args:
+            prompt: one or several.
+            height: in pixels; the model's own where it is not given.
+            width: in pixels; the model's own.
+            num_inference_steps: of the sampler; what the model's folder says.
+            timesteps: the sampler's own, where it takes them.
+            sigmas: the sampler's own, where it takes them.
+            guidance_scale: strength of the prompt; what the model's folder says.
+            options: see ``StableDiffusionPipeline``.
+        """
+        defaults = self.model.defaults
+        return super().__call__(
+            prompt if prompt is None or isinstance(prompt, str) else list(prompt),
+            height,
+            width,
+            defaults.num_inference_steps if num_inference_steps is None else num_inference_steps,
+            timesteps,
+            sigmas,
+            defaults.guidance_scale if guidance_scale is None else guidance_scale,
+            **options,
+        )
+
     def encode_prompt(
         self,
         prompt: str | Sequence[str] | None,

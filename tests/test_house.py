@@ -85,7 +85,8 @@ def test_every_config_passes_its_check(path, monkeypatch, caplog):
     target = (yaml.safe_load(path.read_text(encoding="utf-8")).get("model") or {}).get("target")
     names_weights = target and "ckpt_path" in signature_of(get_obj_from_str(target)).parameters
     load_config([path], extra={"model": {"params": {"ckpt_path": "weights/embedded"}}} if names_weights else None)
-    assert caplog.messages == [], "our own configs hold no published key that does nothing"
+    ours = [record.getMessage() for record in caplog.records if record.name.split(".")[0] == "ldm"]
+    assert ours == [], "our own configs hold no published key that does nothing"
 
 
 @pytest.mark.parametrize("path", list(configs()), ids=relative)

@@ -1,7 +1,8 @@
 """Keys of the published CelebBasis and LDM YAML that do nothing here: taken out, each with a line that says why.
 
 Source: the YAML files of CelebBasis (aigc_id, aigc_id_infer, the Colab ones) and of latent-diffusion v1.
-A key goes only where the constructor of today has no parameter of that name.
+A key goes only where the constructor of today has no parameter of that name. Where a parameter of today decides whether
+a run is the published method, and an old file cannot name it, a line says so.
 """
 
 from collections.abc import Iterator
@@ -73,19 +74,15 @@ PUBLISHED_KEYS: dict[str, dict[str, Old]] = {
         "vis_mean": Old("this ablation is not kept", (False,)),
         "meta_heads": Old("there is one set of coefficients for each vector", (1,)),
     },
-    "EmbeddingManager": {"save_fp16": Old("exported files are float32, a few kilobytes", (False,))},
     "FrozenCLIPEmbedder": {
         "version": WEIGHTS,
         "device": Old("the device is the trainer's"),
-        "use_celeb": Old("naming celeb_txt is enough", (True,)),
         "use_svd": Old("the axes are always the principal ones", (True,)),
         "use_sample_reduce": Old("it is not kept; n_components says how many axes are used", (False,)),
         "n_samples": Old("it had an effect together with use_sample_reduce only"),
     },
     "FaceIdDatasetOneShot": FACES,
     "FaceIdDatasetStyleGAN3": FACES,
-    "FaceIdDatasetE4T": FACES,
-    "FaceIdDatasetNobody": FACES,
     "DataModuleFromConfig": {"wrap": Old("there is no wrapping", (False,))},
     "ImageLogger": {
         "increase_log_steps": Old("pictures come every batch_frequency steps", (False,)),
@@ -95,9 +92,19 @@ PUBLISHED_KEYS: dict[str, dict[str, Old]] = {
 }
 
 MOVED = {
+    "ldm.data.face_id.FaceIdDatasetE4T": "ldm.data.face_id.FaceIdDatasetOneShot",
+    "ldm.data.face_id.FaceIdDatasetNobody": "ldm.data.face_id.FaceIdDatasetOneShot",
     "main.DataModuleFromConfig": "ldm.data.module.DataModuleFromConfig",
     "main.ImageLogger": "ldm.runs.callbacks.ImageLogger",
 }
+
+SINCE = {
+    "EmbeddingManagerId": ("coefficient_scale", "unit"),
+    "FaceIdDatasetOneShot": ("setting", "published"),
+    "FaceIdDatasetStyleGAN3": ("setting", "published"),
+}
+"""What no published file says, and its value there."""
+PUBLISHED = "configs/stable-diffusion/aigc_id.yaml"
 
 # A network that was described in YAML, in CompVis words; the weights folder describes it now.
 COMPVIS_NETWORKS = {"unet_config": "model_channels", "first_stage_config": "ddconfig"}
@@ -107,14 +114,18 @@ def leave_out_published(tree: Tree) -> tuple[list[str], list[str]]:
     """Take the old keys out of ``tree``, in place. Warnings to log, and values that cannot be left out silently."""
     warnings: list[str] = []
     problems: list[str] = []
+    unsaid: dict[str, str] = {}
     for path, node in list(_nodes(tree, "")):
         if node["target"] in MOVED:
             warnings.append(f"{path}.target: {node['target']} is {MOVED[node['target']]} now")
             node["target"] = MOVED[node["target"]]
-        known = PUBLISHED_KEYS.get(node["target"].rpartition(".")[2], {})
+        name = node["target"].rpartition(".")[2]
+        known = PUBLISHED_KEYS.get(name, {})
         params = node.get("params")
         if not isinstance(params, dict) or not known.keys() & params.keys():
             continue
+        if name in SINCE and SINCE[name][0] not in params:
+            unsaid[f"{path}.params.{SINCE[name][0]}"] = ": ".join(SINCE[name])
         taken = _parameters(node["target"])
         for key in [key for key in params if key in known and (key not in taken or _compvis(key, params[key]))]:
             old, value, place = known[key], params.pop(key), f"{path}.params.{key}"
@@ -123,6 +134,11 @@ def leave_out_published(tree: Tree) -> tuple[list[str], list[str]]:
                 problems.append(f"{place}: {shown(value)} given, {options} wanted, or leave it out: {old.why}")
             else:
                 warnings.append(f"{place}: left out: {old.why}")
+    if unsaid:
+        warnings.append(
+            f"not in this file, so our own values are used: {', '.join(unsaid)}; the published values "
+            f"({', '.join(sorted(set(unsaid.values())))}) are in {PUBLISHED}"
+        )
     return warnings, problems
 
 

@@ -3,8 +3,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ldm.config import load_config
-from ldm.config.published import PUBLISHED_KEYS
+from ldm.config.published import MOVED, PUBLISHED_KEYS, SINCE
+from ldm.config.schema import complaint, signature_of
+from ldm.util import get_obj_from_str
+from main import main
 from tests.config.things import problems
+from tests.documents import PUBLISHED_TARGETS
 
 HERE = __name__
 
@@ -59,7 +63,7 @@ def test_published_keys_go_with_one_line_each(write, caplog):
     assert "data.params.train.params.reg_ids: left out: it never had an effect" in caplog.messages
     assert "model.params.linear_start: left out: it is read from the weights now" in caplog.messages
     assert "model.params.unet_config: left out: it is read from the weights now" in caplog.messages
-    assert len(caplog.messages) == 12
+    assert len(caplog.messages) == 13
 
 
 def test_a_published_key_that_had_an_effect_is_an_error(write):
@@ -80,12 +84,23 @@ def test_the_table_says_why_for_every_key():
         assert all(old.why for old in keys.values())
 
 
-MODEL = """
+def test_the_table_names_classes_that_are_there_and_keys_that_are_not():
+    targets = {target.rpartition(".")[2]: target for target in PUBLISHED_TARGETS}
+    assert PUBLISHED_KEYS.keys() == targets.keys()
+    for name, target in targets.items():
+        taken = signature_of(get_obj_from_str(target)).parameters
+        assert PUBLISHED_KEYS[name].keys() & taken.keys() == set(), f"{name} takes these again"
+    for name, (key, value) in SINCE.items():
+        assert complaint(signature_of(get_obj_from_str(targets[name])).parameters[key], value) is None
+    for target in MOVED.values():
+        assert callable(get_obj_from_str(target))
+
+
+OLD_FILE = """
 model:
   base_learning_rate: 5.0e-03
   target: ldm.models.diffusion.ddpm.LatentDiffusion
   params:
-    ckpt_path: weights/embedded
     linear_start: 0.00085
     linear_end: 0.0120
     num_timesteps_cond: 1
@@ -134,6 +149,34 @@ model:
         n_samples: 513
         use_flatten: False
         num_embeds_per_token: 2
+data:
+  target: main.DataModuleFromConfig
+  params:
+    batch_size: 2
+    num_workers: 8
+    wrap: false
+    train:
+      target: ldm.data.face_id.FaceIdDatasetOneShot
+      params:
+        pickle_path: /somewhere/of/the/author.pickle
+        split: train
+        num_ids: 2
+        specific_ids: [1, 2]
+        images_per_id: 1
+        repeats: 1000
+        reg_ids: 1000
+        reg_repeats: 0
+        diff_cnt: 0
+    validation:
+      target: ldm.data.face_id.FaceIdDatasetOneShot
+      params:
+        pickle_path: /somewhere/of/the/author.pickle
+        split: val
+        num_ids: 1
+        images_per_id: 1
+        repeats: 1
+        reg_repeats: 0
+        diff_cnt: 0
 lightning:
   modelcheckpoint: {params: {every_n_train_steps: 200}}
   callbacks:
@@ -144,8 +187,44 @@ lightning:
 """
 
 
-def test_the_published_model_section_is_accepted_as_it_stands(write):
-    config = load_config([write(MODEL)])
+WEIGHTS = "model.params.ckpt_path=weights/sd"
+NOT_SAID = (
+    "not in this file, so our own values are used: model.params.personalization_config.params.coefficient_scale, "
+    "data.params.train.params.setting, data.params.validation.params.setting; the published values "
+    "(coefficient_scale: unit, setting: published) are in configs/stable-diffusion/aigc_id.yaml"
+)
+
+
+def test_a_published_file_is_sound_with_warnings_only(write, capsys, caplog):
+    """aigc_id.yaml of CelebBasis as it stands, given to main.py."""
+    with caplog.at_level(logging.WARNING, "ldm.config"):
+        assert main(["--base", str(write(OLD_FILE)), "--actual_resume", "weights/sd"]) == 0
+    assert "The config is sound" in capsys.readouterr().out
+    assert [message for message in caplog.messages if "left out" not in message and " now" not in message] == [NOT_SAID]
+    for key in ("use_svd", "use_sample_reduce", "n_samples"):
+        assert any(f"cond_stage_config.params.{key}: left out" in message for message in caplog.messages)
+
+
+def test_what_it_says_is_kept(write):
+    config = load_config([write(OLD_FILE)], [WEIGHTS])
     assert config.model.params.personalization_config.params.momentum == 0.99
-    assert config.model.params.cond_stage_config.params.n_components == 512
+    assert config.model.params.cond_stage_config.params == {
+        "use_celeb": True, "rm_repeats": True, "celeb_txt": "./infer_images/wiki_names_v2.txt", "n_components": 512,
+        "use_flatten": False, "num_embeds_per_token": 2,
+    }  # fmt: skip
+    assert config.data.params.train.params.specific_ids == [1, 2]
     assert config.lightning.callbacks.image_logger.target == "ldm.runs.callbacks.ImageLogger"
+
+
+def test_what_a_file_says_itself_is_not_warned_of(write, caplog, root):
+    ours = ("model.params.personalization_config.params.coefficient_scale=unit",)
+    ours += tuple(f"data.params.{split}.params.setting=published" for split in ("train", "validation"))
+    with caplog.at_level(logging.WARNING, "ldm.config"):
+        load_config([write(OLD_FILE)], [WEIGHTS, *ours])
+        load_config([root / "configs" / "stable-diffusion" / "celeb_basis.yaml"])
+    assert not any("our own values" in message for message in caplog.messages)
+
+
+def test_thin_subclasses_of_the_data_set_are_the_data_set(write):
+    config = load_config([write(OLD_FILE.replace("FaceIdDatasetOneShot", "FaceIdDatasetE4T"))], [WEIGHTS])
+    assert config.data.params.train.target == "ldm.data.face_id.FaceIdDatasetOneShot"

@@ -61,11 +61,13 @@ def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequenc
 
 
 def _callbacks(lightning: Mapping[str, Any], run: RunFolder) -> list[pl.Callback]:
-    """The config's own, EMA first, so that whoever looks sees this step's averages; then ours."""
+    """EMA first, so that whoever looks sees this step's averages; then ours; then what else the config names."""
     given: dict[str, Any] = {"image_logger": {}} | dict(lightning.get("callbacks") or {})
     nodes = {name: ({"target": CALLBACKS[name]} if name in CALLBACKS else {}) | dict(given[name]) for name in given}
     named = [instantiate_from_config(node, folder=run.images) for node in nodes.values()]
-    return [*sorted(named, key=lambda callback: not isinstance(callback, Ema)), StepStats(), StopOnBadLoss()]
+    averages = [callback for callback in named if isinstance(callback, Ema)]
+    lookers = [callback for callback in named if not isinstance(callback, Ema)]
+    return [*averages, StepStats(), StopOnBadLoss(), *lookers]  # a step's time ends before somebody looks at it
 
 
 def precision_for(wanted: str | int, accelerator: str) -> str:

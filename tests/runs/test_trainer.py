@@ -32,7 +32,8 @@ def test_the_section_becomes_a_trainer(run: RunFolder) -> None:
     assert trainer.callbacks[0].decay == 0.5
     assert {"CtrlC", "ImageLogger", "StepStats", "StopOnBadLoss", "StopOnSignal", "PlainProgress"} < set(names)
     assert trainer.callbacks[-1].every_n_train_steps == 2
-    assert trainer.callbacks[1].folder == run.images
+    assert trainer.callbacks[names.index("ImageLogger")].folder == run.images
+    assert names.index("StepStats") < names.index("ImageLogger"), "a look at the pictures is no part of a step's time"
 
 
 def test_the_bar_can_be_left_out(run: RunFolder) -> None:

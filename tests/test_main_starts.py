@@ -2,6 +2,7 @@
 
 import shlex
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ class DataInterrupted(TinyData):
 
     def __init__(self) -> None:
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """A shell starts its background jobs deaf to Ctrl-C, and Python leaves that so; these tests need to hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ MOST_POSITIONS = 1024
 def use_plain_attention(unet: Any) -> None:
     """Write attention out as two matrix products and a softmax, unless latents are larger than 32 x 32.
 
-    On a CPU the backward pass of PyTorch's fused kernel took 41 % of a training step of a small UNet; written out,
-    the step was 1.5 times faster (8 x 8 latents, batch 128, bf16). On other devices the fused kernel is better.
+    On a CPU the backward pass of PyTorch's fused kernel is slow and dominates a training step of a small UNet. On
+    other devices the fused kernel is better.
     """
     from diffusers.models.attention_processor import AttnProcessor
 

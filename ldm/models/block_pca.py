@@ -2,8 +2,8 @@
 
 A convolutional encoder needs a long training before it keeps as much as the best linear code of the same size.
 So the weights of diffusers' encoder are written down instead: residual branches are silent, strided convolutions move
-pixels into channels, and the two non-linear layers at the end are undone (``silu(a) - silu(-a) = a``; group norm is held
-by large constants).
+pixels into channels, and the two non-linear layers at the end are undone (``silu(a) - silu(-a) = a``; group norm is
+held by large constants).
 Nothing about the architecture changes, so such an encoder loads, and trains further, like any other.
 """
 

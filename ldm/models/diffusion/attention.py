@@ -1,6 +1,8 @@
-"""Which attention kernel the UNet uses."""
+"""Which kernels a training uses."""
 
 from typing import Any
+
+import torch
 
 MOST_POSITIONS = 1024
 """Written out, attention takes memory by the square of the positions: 1 GB a layer at the 64 x 64 of SD 1.x."""
@@ -21,3 +23,17 @@ def use_plain_attention(unet: Any) -> None:
 def use_eager_attention(text_encoder: Any) -> None:
     """The same for a text encoder of transformers."""
     text_encoder.set_attn_implementation("eager")
+
+
+def suit_device(unet: Any, text_encoder: Any, device: str, compiled: bool) -> None:
+    """Choose attention kernels and memory layout for training on ``device``, and compile the UNet if asked.
+
+    Compiling in place leaves the names of the parameters as they are, and the first call of each kind of batch takes
+    minutes.
+    """
+    if device == "cpu":
+        use_plain_attention(unet)
+        use_eager_attention(text_encoder)
+        unet.to(memory_format=torch.channels_last)
+    if compiled:
+        unet.compile()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ldm.batch import Batch, Conditioning
 from ldm.config import Injected
 from ldm.faces.backend import FaceBackend, load_backend
-from ldm.models.diffusion.attention import use_eager_attention, use_plain_attention
+from ldm.models.diffusion.attention import suit_device
 from ldm.models.diffusion.export import export_run
 from ldm.models.diffusion.preview import preview
 from ldm.models.first_stage import decode, downscale, encode
@@ -41,6 +41,7 @@ class LatentDiffusion(pl.LightningModule):
         face_backend: whose face vectors the method takes, see :func:`ldm.faces.backend.load_backend`.
         caption_dropout: share of captions replaced by the empty one, for classifier-free guidance.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more time.
+        compile_unet: train with a UNet compiled by torch.compile (needs a C++ compiler); a slow first step.
         optimizer_config: node of the optimizer, see :class:`ldm.modules.optimizer.AdamW`.
         seed: noise, timesteps and posterior are functions of it, the step and the rank.
         only_draw: nothing will be trained, so the method is given no face network.
@@ -55,6 +56,7 @@ class LatentDiffusion(pl.LightningModule):
         face_backend: str = "auto",
         caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
         gradient_checkpointing: bool = False,
+        compile_unet: bool = False,
         optimizer_config: Mapping[str, Any] | None = None,
         seed: int = 23,
         only_draw: Injected[bool] = False,
@@ -62,7 +64,7 @@ class LatentDiffusion(pl.LightningModule):
         super().__init__()
         self.strict_loading = False  # checkpoints hold what was trained; on_load_checkpoint checks that it is all there
         self.learning_rate = 1e-4
-        self.caption_dropout, self.seed = caption_dropout, seed
+        self.caption_dropout, self.seed, self.compile_unet = caption_dropout, seed, compile_unet
         self.optimizer: AdamW = instantiate_from_config(optimizer_config) if optimizer_config else AdamW()
 
         parts = read_model(ckpt_path)
@@ -116,10 +118,7 @@ class LatentDiffusion(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         """Choose the layout and kernels that suit the device."""
-        if self.device.type == "cpu":
-            use_plain_attention(self.unet)
-            use_eager_attention(self.cond_stage_model.transformer)
-            self.unet.to(memory_format=torch.channels_last)
+        suit_device(self.unet, self.cond_stage_model.transformer, self.device.type, self.compile_unet)
 
     def on_train_epoch_start(self) -> None:
         """Lightning puts everything into training mode; frozen networks go back."""

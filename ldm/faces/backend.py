@@ -1,4 +1,4 @@
-"""One small interface to faces: find them, crop them, describe them. Two backends behind it."""
+"""One small interface to faces: find them, crop them, describe them. A detector and an encoder behind it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from PIL import Image
 from ldm.faces.align import arcface_crop
 from ldm.faces.detect import Face, FaceDetector, YuNet
 from ldm.faces.encode import FaceEncoder, arcface, sface
+from ldm.faces.glint360k import NAME as GLINT360K
+from ldm.faces.glint360k import BackboneError, backbone_file, glint360k
 from ldm.faces.insightface_pack import PackError, Scrfd, find_pack, is_installed
 from ldm.faces.model_files import YUNET, packaged
 
 BUILT_IN = "yunet-sface"
 PREFERRED_PACKS = ("antelopev2", "buffalo_l")
-"""Looked for by ``auto``, best first: antelopev2's glintr100 is of the family that celeb basis used."""
+"""Looked for by ``auto`` after celeb basis' own network, best first: antelopev2's glintr100 is of its family."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class FaceBackend:
     """A detector and an encoder that work together.
 
     Attributes:
-        name: "yunet-sface" or the insightface pack's name.
+        name: "yunet-sface", "glint360k", the insightface pack's name, or "PACK+glint360k".
         detector: finds faces, largest first.
         encoder: turns 112-px ArcFace crops into unit vectors.
     """
@@ -62,22 +64,39 @@ def load_backend(name: str = "auto", root: Path | None = None, threads: int = 1)
     """The face backend called ``name``.
 
     Args:
-        name: "yunet-sface" (built in); the name of an insightface pack under ``root``, or a folder with its ONNX files;
-            or "auto": the first of antelopev2 and buffalo_l that lies there complete, if insightface is installed, else
-            "yunet-sface".
+        name: "yunet-sface" (built in); "glint360k": YuNet and the face network of CelebBasis, from its backbone.pth;
+            the name of an insightface pack under ``root``, or a folder with its ONNX files; "PACK+glint360k": faces
+            found by the pack, described by backbone.pth; or "auto": the first that lies there of glint360k, and, if
+            insightface is installed, antelopev2 and buffalo_l, else "yunet-sface".
         root: where packs are, as ``<root>/models/<pack>/``; weights/insightface when not given.
         threads: how many the networks may use.
 
     Raises:
         PackError: the pack or the insightface extra is missing; says what to put where.
+        BackboneError: backbone.pth is missing, damaged or another network.
         ModelFileError: a built-in network's file is missing or altered.
     """
     if name == "auto":
-        name = _first_complete_pack(root) or BUILT_IN
+        name = _first_there(root)
     if name == BUILT_IN:
         return FaceBackend(name, YuNet(packaged(YUNET)), sface(threads))
+    if name == GLINT360K:
+        return FaceBackend(name, YuNet(packaged(YUNET)), glint360k(threads))
+    found_by, plus, described_by = name.rpartition("+")
+    if plus and described_by == GLINT360K:
+        pack = find_pack(found_by, root)
+        return FaceBackend(f"{pack.name}+{GLINT360K}", Scrfd(pack.detector, threads=threads), glint360k(threads))
     pack = find_pack(name, root)
     return FaceBackend(pack.name, Scrfd(pack.detector, threads=threads), arcface(pack.encoder, threads=threads))
+
+
+def _first_there(root: Path | None) -> str:
+    """The best backend whose files are here."""
+    try:
+        backbone_file()
+    except BackboneError:
+        return _first_complete_pack(root) or BUILT_IN
+    return GLINT360K
 
 
 def _first_complete_pack(root: Path | None) -> str | None:

@@ -2,11 +2,17 @@
 
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+LEFTOVER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(\.[^.]+)?")
+"""What ``atomic_path`` and ``atomic_folder`` call their temporary files: the name, and eight letters of tempfile's."""
 
 
 @contextmanager
@@ -46,7 +52,7 @@ def atomic_folder(path: Path, keep_others: bool = False) -> Iterator[Path]:
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name[:80]}.", dir=path.parent) as made:
-        new, old = Path(made) / "new", Path(made) / "old"
+        new, old = Path(made) / "new", Path(made) / ("others" if keep_others else "old")  # sweep knows these names
         new.mkdir()
         yield new
         for entry in (*new.rglob("*"), new):
@@ -59,10 +65,44 @@ def atomic_folder(path: Path, keep_others: bool = False) -> Iterator[Path]:
             if old.is_dir():
                 old.rename(path)
             raise
-        for entry in old.iterdir() if keep_others and old.is_dir() else ():
-            if not (path / entry.name).exists():
-                entry.rename(path / entry.name)
+        if keep_others:
+            _move_others(old, path)
         _sync(path.parent)
+
+
+def _move_others(old: Path, new: Path) -> None:
+    """Move the entries of ``old`` that ``new`` does not have."""
+    for entry in old.iterdir() if old.is_dir() else ():
+        if not (new / entry.name).exists():
+            entry.rename(new / entry.name)
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Tidy up what writers left in ``folder`` that were killed; the hidden files and folders that are gone now.
+
+    Only where nobody writes at this moment. A folder that was about to take its place takes it: a writer moves the old
+    one aside only when the new one is whole.
+    """
+    swept = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not (found := LEFTOVER.fullmatch(path.name)):
+            continue
+        if path.is_dir():
+            _finish(path, folder / found["name"])
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        swept.append(path)
+    return swept
+
+
+def _finish(made: Path, target: Path) -> None:
+    """Do what the writer of the temporary folder ``made`` had left to do to ``target`` once the new one was whole."""
+    replaced = [old for old in (made / "old", made / "others") if old.is_dir()]
+    if replaced and not target.exists():
+        (made / "new").rename(target)
+    if target.is_dir():
+        _move_others(made / "others", target)
 
 
 def _sync(path: Path) -> None:

@@ -1,11 +1,12 @@
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
-from ldm.files import atomic_folder, atomic_path, write_json, write_text
+from ldm.files import atomic_folder, atomic_path, sweep, write_json, write_text
 
 
 def test_what_is_written_is_there_with_its_folders(tmp_path):
@@ -94,3 +95,53 @@ def test_a_folder_that_fails_leaves_the_old_one_and_nothing_else(tmp_path, there
         interrupted()
     assert [file.read_text() for file in tmp_path.rglob("*") if file.is_file()] == ["old"] * there
     assert path.exists() == there
+
+
+class Killed(BaseException):
+    """Stands for kill -9: what is cleaned up on the way out is put back by the test."""
+
+
+def killed_writing(path: Path, monkeypatch: pytest.MonkeyPatch, before_rename: int, keep_others: bool) -> None:
+    """Replace the folder ``path``, ended before its n-th rename; nothing is tidied up, as after kill -9."""
+    copy, count, rename = path.with_name("copy"), iter(range(9)), Path.rename
+
+    def dying(self: Path, target: Path) -> Path:
+        if next(count) == before_rename:
+            shutil.copytree(path.parent, copy)
+            raise Killed
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "rename", dying)
+        with atomic_folder(path, keep_others) as new:
+            (new / "a").write_text("new")
+    for entry in [*path.parent.iterdir()]:
+        if entry != copy:
+            shutil.rmtree(entry)
+    for entry in [*copy.iterdir()]:
+        shutil.move(entry, path.parent / entry.name)
+    copy.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("keep_others", "before_rename", "left"),
+    [(False, 0, "old"), (False, 1, "new"), (True, 0, "old"), (True, 1, "new"), (True, 2, "new")],
+)
+def test_a_killed_writers_folder_is_swept(tmp_path, monkeypatch, keep_others, before_rename, left):
+    path = folder_of(tmp_path / "model", a="old", b="others")
+    killed_writing(path, monkeypatch, before_rename, keep_others)
+    [hidden] = tmp_path.glob(".model.*")
+    assert sweep(tmp_path) == [hidden]
+    found = {file.name: file.read_text() for file in path.iterdir()}
+    others = {"b": "others"} if keep_others or left == "old" else {}
+    assert found == {"a": left} | others
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_writers_file_is_swept_and_nothing_else(tmp_path):
+    for name in ("a.txt", ".hidden", ".a.txt.lock", "x.abcdefgh"):
+        (tmp_path / name).touch()
+    (tmp_path / ".a.txt.abcd_123.txt").touch()
+    assert [path.name for path in sweep(tmp_path)] == [".a.txt.abcd_123.txt"]
+    assert len(list(tmp_path.iterdir())) == 4
+    assert sweep(tmp_path / "nowhere") == []

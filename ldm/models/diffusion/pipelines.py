@@ -1,7 +1,7 @@
 """How a picture is drawn: a diffusers pipeline in which the run's placeholders are people."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 import torch
 from diffusers import StableDiffusionPipeline
@@ -36,11 +36,11 @@ def make_scheduler(sampler: str, noise_scheduler: Any) -> Any:
     return kind.from_config(noise_scheduler.config, **_AS_STABLE_DIFFUSION)
 
 
-class PersonPipeline(StableDiffusionPipeline):
-    """A ``StableDiffusionPipeline`` whose prompts go through a run's personalization.
+class PersonPrompts:
+    """What a diffusers pipeline needs so that its prompts go through a run's personalization.
 
     Attributes:
-        model: the ``LatentDiffusion`` whose parts this pipeline uses.
+        model: the ``LatentDiffusion`` whose parts the pipeline uses.
         people: (P, E, D) token vectors, or None: person p stands where placeholder p does.
         placeholders: the words that stand for people; None where the run has none.
     """
@@ -50,10 +50,10 @@ class PersonPipeline(StableDiffusionPipeline):
     placeholders: Placeholders | None
 
     @classmethod
-    def of(cls, model: Any, people: Tensor | None = None, sampler: str | None = None) -> "PersonPipeline":
+    def of(cls, model: Any, people: Tensor | None = None, sampler: str | None = None) -> Self:
         """The pipeline of a ``LatentDiffusion``: its own networks, not copies."""
-        cond_stage = model.cond_stage_model
-        pipeline = cls(
+        cond_stage, kind = model.cond_stage_model, cast(Any, cls)
+        pipeline: Self = kind(
             vae=model.first_stage_model,
             text_encoder=cond_stage.transformer,
             tokenizer=cond_stage.tokenizer,
@@ -68,6 +68,65 @@ class PersonPipeline(StableDiffusionPipeline):
         found = (getattr(part, "placeholders", None) for part in model.personalization.modules())
         pipeline.placeholders = next((one for one in found if one is not None), None)
         return pipeline
+
+    def encode_prompt(
+        self,
+        prompt: str | Sequence[str] | None,
+        device: torch.device,
+        num_images_per_prompt: int,
+        do_classifier_free_guidance: bool,
+        negative_prompt: str | Sequence[str] | None = None,
+        prompt_embeds: Tensor | None = None,
+        negative_prompt_embeds: Tensor | None = None,
+        **_: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Context of the prompts and of the negative ones, (B * num_images_per_prompt, L, D) each."""
+        if prompt_embeds is None:
+            prompt_embeds = self.context([prompt] if isinstance(prompt, str) else list(prompt or []))
+        prompt_embeds = prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
+        if not do_classifier_free_guidance:
+            return prompt_embeds, None
+        if negative_prompt_embeds is None:
+            count = len(prompt_embeds) // num_images_per_prompt
+            given = negative_prompt or ""
+            negatives = [given] * count if isinstance(given, str) else list(given)
+            if len(negatives) != count:
+                raise ValueError(f"{len(negatives)} negative prompts for {count} prompts: give one, or one for each")
+            negative_prompt_embeds = self.context(negatives)
+        return prompt_embeds, negative_prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
+
+    @torch.no_grad()
+    def context(self, prompts: Sequence[str]) -> Tensor:
+        """(N, L, D) of N prompts about the pipeline's people; a prompt that stands there several times is read once."""
+        words = self._plain(prompts)
+        different = list(dict.fromkeys(words))
+        batch = {} if self.people is None else {"vectors": self.people.expand(len(different), -1, -1, -1)}
+        context: Tensor = self.model.get_learned_conditioning(different, batch).context
+        return context[[different.index(one) for one in words]]
+
+    def _plain(self, prompts: Sequence[str]) -> list[str]:
+        """Prompts in which a placeholder may stand in brackets, ``<sks>``, as other programs want it."""
+        return list(prompts) if self.placeholders is None else [self.placeholders.plain(prompt) for prompt in prompts]
+
+    def check(self, prompts: Sequence[str], everybody: bool = False) -> None:
+        """Nothing, if all ``prompts`` can be drawn; seen before the first of them takes its minutes.
+
+        Args:
+            prompts: all that will be drawn.
+            everybody: warn of a person whom no prompt mentions.
+
+        Raises:
+            PromptTooLongError: one does not fit, with room for the people it mentions.
+            PlaceholderError: no prompt mentions a person, or one mentions more people than were given.
+        """
+        words = self._plain(prompts)
+        self.model.personalization.expand(self.model.cond_stage_model.tokenize(words))
+        if self.people is not None and self.placeholders is not None:
+            self.placeholders.require_mentions(words, len(self.people), everybody)
+
+
+class PersonPipeline(PersonPrompts, StableDiffusionPipeline):
+    """A ``StableDiffusionPipeline`` whose prompts go through a run's personalization: from noise to a picture."""
 
     def __call__(
         self,
@@ -103,56 +162,3 @@ class PersonPipeline(StableDiffusionPipeline):
             defaults.guidance_scale if guidance_scale is None else guidance_scale,
             **options,
         )
-
-    def encode_prompt(
-        self,
-        prompt: str | Sequence[str] | None,
-        device: torch.device,
-        num_images_per_prompt: int,
-        do_classifier_free_guidance: bool,
-        negative_prompt: str | Sequence[str] | None = None,
-        prompt_embeds: Tensor | None = None,
-        negative_prompt_embeds: Tensor | None = None,
-        **_: Any,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Context of the prompts and of the negative ones, (B * num_images_per_prompt, L, D) each."""
-        if prompt_embeds is None:
-            prompts = [prompt] if isinstance(prompt, str) else list(prompt or [])
-            prompt_embeds = self._context(prompts)
-        prompt_embeds = prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
-        if not do_classifier_free_guidance:
-            return prompt_embeds, None
-        if negative_prompt_embeds is None:
-            count = len(prompt_embeds) // num_images_per_prompt
-            given = negative_prompt or ""
-            negatives = [given] * count if isinstance(given, str) else list(given)
-            if len(negatives) != count:
-                raise ValueError(f"{len(negatives)} negative prompts for {count} prompts: give one, or one for each")
-            negative_prompt_embeds = self._context(negatives)
-        return prompt_embeds, negative_prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
-
-    @torch.no_grad()
-    def _context(self, prompts: list[str]) -> Tensor:
-        batch = {} if self.people is None else {"vectors": self.people.expand(len(prompts), -1, -1, -1)}
-        context: Tensor = self.model.get_learned_conditioning(self._plain(prompts), batch).context
-        return context
-
-    def _plain(self, prompts: Sequence[str]) -> list[str]:
-        """Prompts in which a placeholder may stand in brackets, ``<sks>``, as other programs want it."""
-        return list(prompts) if self.placeholders is None else [self.placeholders.plain(prompt) for prompt in prompts]
-
-    def check(self, prompts: Sequence[str], everybody: bool = False) -> None:
-        """Nothing, if all ``prompts`` can be drawn; seen before the first of them takes its minutes.
-
-        Args:
-            prompts: all that will be drawn.
-            everybody: warn of a person whom no prompt mentions.
-
-        Raises:
-            PromptTooLongError: one does not fit, with room for the people it mentions.
-            PlaceholderError: no prompt mentions a person, or one mentions more people than were given.
-        """
-        words = self._plain(prompts)
-        self.model.personalization.expand(self.model.cond_stage_model.tokenize(words))
-        if self.people is not None and self.placeholders is not None:
-            self.placeholders.require_mentions(words, len(self.people), everybody)

@@ -24,7 +24,7 @@ def preview(model: Any, batch: Batch, num_images: int, seed: int, num_steps: int
         [torch.randn(latents.shape[1:], generator=generator(seed, "preview", i)) for i in range(len(latents))]
     )
     context = model.get_learned_conditioning(few["caption"], few)
-    empty = model.get_learned_conditioning([""] * len(latents))
+    empty = model.get_learned_conditioning([""])
     shown = {"inputs": inputs.float().clamp(-1, 1), "reconstruction": reconstruction}
     for name, scale in (("samples", 1.0), ("samples_scaled", model.defaults.guidance_scale)):
         drawn = draw(model, noise.to(latents), context, empty, scale, num_steps)
@@ -35,16 +35,32 @@ def preview(model: Any, batch: Batch, num_images: int, seed: int, num_steps: int
 def draw(
     model: Any, noise: Tensor, context: Conditioning, empty: Conditioning, guidance_scale: float, num_steps: int
 ) -> Tensor:
-    """(N, c, h, w) latents drawn by DDIM from ``noise`` under classifier-free guidance."""
+    """(N, c, h, w) latents drawn by DDIM from ``noise`` under classifier-free guidance away from ``empty``.
+
+    Guided and unguided predictions are made together, as one batch.
+    """
     scheduler = make_scheduler("ddim", model.noise_scheduler)
     scheduler.set_timesteps(num_steps, device=noise.device)
     latents = noise * scheduler.init_noise_sigma
+    guided = guidance_scale != 1.0
+    told = _beside(empty, context) if guided else context
     for timestep in scheduler.timesteps:
-        steps = timestep.expand(len(latents))
-        prediction = model.predict(latents, steps, context)
-        if guidance_scale != 1.0:
-            unguided = model.predict(latents, steps, empty)
-            prediction = unguided + guidance_scale * (prediction - unguided)
+        doubled = torch.cat([latents] * 2) if guided else latents
+        prediction = model.predict(doubled, timestep.expand(len(doubled)), told)
+        if guided:
+            unguided, towards = prediction.chunk(2)
+            prediction = unguided + guidance_scale * (towards - unguided)
         latents = scheduler.step(prediction, timestep, latents).prev_sample
     drawn: Tensor = latents
     return drawn
+
+
+def _beside(empty: Conditioning, context: Conditioning) -> Conditioning:
+    """One batch of twice the size: first without the prompts, then with them; what else is told is told to both."""
+
+    def both(unguided: Tensor | None, guided: Tensor | None) -> Tensor | None:
+        return None if unguided is None or guided is None else torch.cat([unguided.expand_as(guided), guided])
+
+    added = None if context.added is None else {name: torch.cat([one, one]) for name, one in context.added.items()}
+    pooled = both(empty.pooled, context.pooled)
+    return Conditioning(torch.cat([empty.context.expand_as(context.context), context.context]), pooled, added)

@@ -1,12 +1,12 @@
 """Where faces come from: LFW by name, CelebA by attributes."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ldm.data.splits import celeba_splits, lfw_splits
+from ldm.data.celeba import read_celeba
+from ldm.data.splits import celeba_splits, legacy_splits, lfw_splits
 
 
 @dataclass(frozen=True)
@@ -35,26 +35,39 @@ def lfw(folder: Path) -> list[Source]:
     ]
 
 
-def celeba(folder: Path) -> list[Source]:
-    """CelebA: ``folder/images/*.jpg`` and ``folder/attributes.csv`` (image_id, identity, partition, 40 attributes)."""
-    table = folder / "attributes.csv"
-    if not table.is_file():
-        raise FileNotFoundError(f"{table} is missing: CelebA needs its table of attributes")
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    splits = celeba_splits([row["identity"] for row in rows], [int(row["partition"]) for row in rows])
+def celeba(folder: Path, legacy: bool = False) -> list[Source]:
+    """CelebA with its 40 attributes; see :mod:`ldm.data.celeba` for the files.
+
+    Args:
+        folder: with the tables and the pictures.
+        legacy: split as face-diffusion did, see :func:`legacy_splits`; otherwise by the official partition.
+
+    Raises:
+        ValueError: no table says who is on a picture or in which partition it is, where that is needed.
+    """
+    pictures = read_celeba(folder)
+    people = [picture.identity or picture.path.name for picture in pictures]
+    if legacy:
+        splits = legacy_splits(people)
+    else:
+        if any(picture.partition is None for picture in pictures):
+            raise ValueError(
+                f"{folder}: no table says in which partition a picture is: put list_eval_partition.txt beside the "
+                "attributes, or split in the legacy way"
+            )
+        splits = celeba_splits(people, [picture.partition or 0 for picture in pictures])
     return [
         Source(
-            folder / "images" / row["image_id"],
+            picture.path,
             {
-                "file": row["image_id"],
+                "file": picture.path.name,
                 "source": "celeba",
                 "split": split,
-                "identity": row["identity"],
-                "attributes": [key for key in list(row)[3:] if row[key] == "1"],
+                **({} if picture.identity is None else {"identity": picture.identity}),
+                "attributes": list(picture.attributes),
             },
         )
-        for row, split in zip(rows, splits, strict=True)
+        for picture, split in zip(pictures, splits, strict=True)
     ]
 
 

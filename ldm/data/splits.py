@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 HELD_OUT_PEOPLE = 100
 HELD_OUT_PICTURES = (4, 19)
@@ -69,3 +69,56 @@ def celeba_splits(identities: Sequence[str], partitions: Sequence[int], num_val:
         train = [identity for identity, split in split_of.items() if split == "train"]
         split_of.update(dict.fromkeys(stable_order(train)[:num_val], "val"))
     return [split_of[identity] for identity in identities]
+
+
+LEGACY = (("vae", 0.4), ("unet", 0.6))
+SHARES = (("train", 0.7), ("val", 0.2), ("test", 0.1))
+
+
+def legacy_splits(people: Sequence[str]) -> list[str]:
+    """A split for every picture: 40 % of the people for the VAE, 60 % for the UNet, each 70/20/10.
+
+    ``vae_train``, ``vae_val``, ``vae_test``, ``unet_train``, ... The shares are face-diffusion's, which drew pictures;
+    here a person stands in one split.
+    """
+    ordered = stable_order(people)
+    ends, names, done = [], [], 0.0
+    for model, whole in LEGACY:
+        for part, share in SHARES:
+            done += whole * share
+            ends.append(round(done * len(ordered)))
+            names.append(f"{model}_{part}")
+    split_of, start = {}, 0
+    for end, name in zip(ends, names, strict=True):
+        split_of.update(dict.fromkeys(ordered[start:end], name))
+        start = end
+    return [split_of[person] for person in people]
+
+
+def shared_splits(people: Sequence[str]) -> list[str]:
+    """A split for every picture, by person: 80 % train, 10 % val, 10 % test; fewer than ten people are all train."""
+    ordered = stable_order(people)
+    tenth = len(ordered) // 10
+    split_of = dict.fromkeys(ordered, "train")
+    split_of.update(dict.fromkeys(ordered[:tenth], "val"))
+    split_of.update(dict.fromkeys(ordered[tenth : 2 * tenth], "test"))
+    return [split_of[person] for person in people]
+
+
+def require_apart(people: Sequence[str], splits: Sequence[str], may_share: Collection[str] = ()) -> None:
+    """Nothing, if nobody stands in two splits.
+
+    Args:
+        people: who is on each picture.
+        splits: of each picture.
+        may_share: splits of pictures, not of people: LFW's ``val`` are unseen pictures of known people.
+
+    Raises:
+        ValueError: somebody does; the first is named.
+    """
+    split_of: dict[str, str] = {}
+    for person, split in zip(people, splits, strict=True):
+        if split in may_share:
+            continue
+        if (first := split_of.setdefault(person, split)) != split:
+            raise ValueError(f"person {person} stands in two splits: {first} and {split}")

@@ -1,13 +1,19 @@
+from collections import Counter
+
 import pytest
 from PIL import Image
 
 from ldm.data.sources import celeba, lfw, read_sources
 from ldm.data.splits import held_out_people
+from tests.data.celeba_folder import write_csv, write_pictures
 
-TABLE = """image_id,identity,partition,Male,Smiling,Young
-b.jpg,12,0,-1,1,1
-a.jpg,13,2,1,-1,-1
-"""
+ROWS = {"b.jpg": ["Smiling", "Young"], "a.jpg": ["Male"]}
+PEOPLE = {"b.jpg": ("12", 0), "a.jpg": ("13", 2)}
+
+
+def write_celeba(folder):
+    write_csv(folder / "attributes.csv", ROWS, PEOPLE)
+    write_pictures(folder / "images", list(ROWS))
 
 
 def touch(path):
@@ -39,7 +45,7 @@ def test_lfw_takes_names_from_folders(lfw_folder):
 
 
 def test_celeba_takes_true_attributes_from_the_table(tmp_path):
-    (tmp_path / "attributes.csv").write_text(TABLE)
+    write_celeba(tmp_path)
     first, second = celeba(tmp_path)
     assert first.path == tmp_path / "images" / "b.jpg"
     assert first.row["attributes"] == ["Smiling", "Young"]
@@ -48,7 +54,7 @@ def test_celeba_takes_true_attributes_from_the_table(tmp_path):
 
 def test_several_sources_come_one_after_the_other(lfw_folder, tmp_path_factory):
     faces = tmp_path_factory.mktemp("celeba")
-    (faces / "attributes.csv").write_text(TABLE)
+    write_celeba(faces)
     kinds = [source.row["source"] for source in read_sources({"celeba": faces, "lfw": lfw_folder})]
     assert kinds == ["celeba"] * 2 + ["lfw"] * 421
 
@@ -56,5 +62,17 @@ def test_several_sources_come_one_after_the_other(lfw_folder, tmp_path_factory):
 def test_folders_without_their_data_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no <First_Last>/\*\.jpg: is it LFW's folder\?"):
         lfw(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"attributes\.csv is missing: CelebA needs its table"):
+    with pytest.raises(FileNotFoundError, match=r"holds no table of attributes: CelebA needs one of"):
         celeba(tmp_path)
+
+
+def test_celeba_split_the_legacy_way_needs_no_partition(tmp_path):
+    rows = {f"{i}.jpg": [] for i in range(50)}
+    write_csv(tmp_path / "list_attr_celeba.csv", rows)
+    write_pictures(tmp_path / "img_align_celeba", list(rows))
+    with pytest.raises(
+        ValueError, match=r"put list_eval_partition\.txt beside the attributes, or split in the legacy way"
+    ):
+        celeba(tmp_path)
+    splits = Counter(source.row["split"] for source in celeba(tmp_path, legacy=True))
+    assert splits == {"vae_train": 14, "vae_val": 4, "vae_test": 2, "unet_train": 21, "unet_val": 6, "unet_test": 3}

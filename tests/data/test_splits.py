@@ -3,7 +3,15 @@ from itertools import product
 
 import pytest
 
-from ldm.data.splits import celeba_splits, held_out_people, lfw_splits, stable_order
+from ldm.data.splits import (
+    celeba_splits,
+    held_out_people,
+    legacy_splits,
+    lfw_splits,
+    require_apart,
+    shared_splits,
+    stable_order,
+)
 
 
 def lfw_like(counts: dict[str, int]) -> tuple[list[str], list[str]]:
@@ -90,3 +98,26 @@ def test_files_of_one_name_in_two_folders_are_two_pictures() -> None:
 def test_an_unknown_celeba_partition_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"the partition 3; known are 0 \(train\), 1 \(val\), 2 \(test\)"):
         celeba_splits(["6", "7"], [0, 3])
+
+
+def test_the_legacy_split_keeps_its_shares_and_people_whole() -> None:
+    people = [f"p{i}" for i in range(1000) for _ in range(3)]
+    splits = legacy_splits(people)
+    assert {split: n / 3 for split, n in Counter(splits).items()} == {
+        "vae_train": 280, "vae_val": 80, "vae_test": 40, "unet_train": 420, "unet_val": 120, "unet_test": 60,
+    }  # fmt: skip
+    require_apart(people, splits)
+
+
+def test_a_folder_of_people_is_split_by_person() -> None:
+    people = [f"p{i}" for i in range(30) for _ in range(2)]
+    splits = shared_splits(people)
+    assert Counter(splits) == {"train": 48, "val": 6, "test": 6}
+    require_apart(people, splits)
+    assert set(shared_splits(["a", "b", "a"])) == {"train"}
+
+
+def test_a_person_in_two_splits_is_an_error_with_the_name() -> None:
+    with pytest.raises(ValueError, match="person Ada stands in two splits: train and test"):
+        require_apart(["Bo", "Ada", "Ada"], ["test", "train", "test"])
+    require_apart(["Ada", "Ada"], ["train", "val"], may_share={"val"})

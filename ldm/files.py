@@ -1,5 +1,6 @@
 """Files and folders that are either whole or not there."""
 
+import errno
 import json
 import os
 import re
@@ -9,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
 
 LEFTOVER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(\.[^.]+)?")
 """What ``atomic_path`` and ``atomic_folder`` call their temporary files: the name, and eight letters of tempfile's."""
@@ -22,16 +22,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     If the block raises, ``path`` is as it was before and the temporary file is gone.
 
     Raises:
-        OSError: the folder cannot be made or written (the message names it).
+        OSError: the folder cannot be made or written, or the disk is full (the message names the file).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        with full_disk_named(path):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
@@ -54,9 +55,10 @@ def atomic_folder(path: Path, keep_others: bool = False) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f".{path.name[:80]}.", dir=path.parent) as made:
         new, old = Path(made) / "new", Path(made) / ("others" if keep_others else "old")  # sweep knows these names
         new.mkdir()
-        yield new
-        for entry in (*new.rglob("*"), new):
-            _sync(entry)
+        with full_disk_named(path):
+            yield new
+            for entry in (*new.rglob("*"), new):
+                _sync(entry)
         if path.is_dir():
             path.rename(old)
         try:
@@ -75,6 +77,30 @@ def _move_others(old: Path, new: Path) -> None:
     for entry in old.iterdir() if old.is_dir() else ():
         if not (new / entry.name).exists():
             entry.rename(new / entry.name)
+
+
+@contextmanager
+def full_disk_named(path: Path) -> Iterator[None]:
+    """Inside the block, a disk that has become full is an ``OSError`` that names ``path``, whatever a library says.
+
+    torch.save says "unexpected pos" or "file write failed", safetensors "I/O error", others nothing of the file.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _disk_is_full(error):
+            raise
+        words = "no space left on the disk; make room there, or choose another folder"
+        raise OSError(errno.ENOSPC, words, str(path)) from error
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    while error is not None:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or any(words in str(error) for words in ("No space left on device", "file write failed")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def sweep(folder: Path) -> list[Path]:

@@ -111,10 +111,14 @@ def killed_writing(path: Path, monkeypatch: pytest.MonkeyPatch, before_rename: i
             raise Killed
         return rename(self, target)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Path, "rename", dying)
+    def replace() -> None:
         with atomic_folder(path, keep_others) as new:
             (new / "a").write_text("new")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", dying)
+        with pytest.raises(Killed):
+            replace()
     for entry in [*path.parent.iterdir()]:
         if entry != copy:
             shutil.rmtree(entry)

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
+import torch
 from pydantic import Field
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from ldm.config import Injected
+from ldm.files import full_disk_named, sweep
 from ldm.runs.ema import averaged
 from ldm.runs.steps import StepEnd
 from ldm.runs.whole import seal
 
-LAST, PREVIOUS, WRITING = "last.ckpt", "previous.ckpt", ".last.ckpt.writing"
+LAST, PREVIOUS, WRITING, KEEPING = "last.ckpt", "previous.ckpt", ".last.ckpt.writing", ".previous.ckpt.writing"
 
 
 @runtime_checkable
@@ -34,31 +37,50 @@ class TakesFiles(Protocol):
         ...
 
 
+class StraightToDisk(TorchCheckpointIO):
+    """Writes a checkpoint where it is to lie; Lightning makes it in memory first, then in the system's /tmp."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write ``checkpoint`` to ``path``.
+
+        Raises:
+            OSError: the disk is full, or does not want to be written.
+        """
+        with Path(path).open("wb") as file:
+            torch.save(checkpoint, file)
+
+
 class CheckpointEvery(pl.callbacks.Checkpoint):
     """Saves after every ``every_n_train_steps`` steps, after the last one, and when the run is asked to stop.
 
     Steps count from 0, as in CelebBasis: the 200th step is step 199 and leaves ``embeddings_gs-199``. A save is
-    ``last.ckpt`` (all that going on needs; the one before stays as ``previous.ckpt``) and what the model exports,
-    then the manifest. Saves happen at the end of an optimizer step and nowhere else: that is where exact resume
+    ``last.ckpt`` (all that going on needs; the one before stays as ``previous.ckpt``), what the model exports, and
+    the manifest of them. Saves happen at the end of an optimizer step and nowhere else: that is where exact resume
     starts. Lightning runs this callback after all others.
 
     Args:
         folder: the run's ``checkpoints/``.
         every_n_train_steps: optimizer steps between two saves.
+        from_step: the first save that is one of these; before, only the end or a stop is saved.
         keep_previous: keep the checkpoint before the last one, in case the disk damages a file.
     """
 
     def __init__(
-        self, folder: Injected[Path], every_n_train_steps: Annotated[int, Field(gt=0)] = 200, keep_previous: bool = True
+        self,
+        folder: Injected[Path],
+        every_n_train_steps: Annotated[int, Field(gt=0)] = 200,
+        keep_previous: bool = True,
+        from_step: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.folder = folder
-        self.every_n_train_steps = every_n_train_steps
+        self.every_n_train_steps, self.from_step = every_n_train_steps, from_step
         self.keep_previous = keep_previous
         self._step_end = StepEnd()
         self._saved: int | None = None  # the trainer's step count at the last save, once training has begun
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count from where the trainer is, which may be the very end of an epoch."""
+        """Tidy up after a run that was killed; count from where the trainer is, maybe the very end of an epoch."""
+        self._tidy_up(trainer)
         open_next_epoch(trainer)
         self._step_end.start(trainer)
         self._saved = trainer.global_step
@@ -73,7 +95,7 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
     def _due(self, trainer: pl.Trainer) -> bool:
         last_epoch = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
         return (
-            trainer.global_step % self.every_n_train_steps == 0
+            (trainer.global_step % self.every_n_train_steps == 0 and trainer.global_step >= self.from_step)
             or trainer.global_step == trainer.max_steps
             or (trainer.is_last_batch and last_epoch)
             or trainer.should_stop
@@ -90,40 +112,54 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
             self.save(trainer, pl_module)
 
     def save(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the checkpoint, the export and the manifest, in this order; all processes take part."""
+        """Write the checkpoint, the export and the manifest; all processes take part.
+
+        Raises:
+            OSError: the disk is full, or does not want to be written; the checkpoint before is as it was.
+        """
         step = trainer.global_step - 1
         try:
-            trainer.save_checkpoint(self.folder / WRITING, weights_only=False)
+            with full_disk_named(self.folder / LAST):
+                trainer.save_checkpoint(self.folder / WRITING, weights_only=False)
             if trainer.is_global_zero:
                 self._publish(trainer, pl_module, step)
         finally:
-            if trainer.is_global_zero:
-                remove(self.folder / WRITING)
+            self._tidy_up(trainer)
         self._saved = trainer.global_step
         trainer.strategy.barrier("saved")
 
+    def _tidy_up(self, trainer: pl.Trainer) -> None:
+        if trainer.is_global_zero:
+            sweep(self.folder)
+            for name in (WRITING, KEEPING):
+                remove(self.folder / name)
+
     def _publish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, step: int) -> None:
-        moved = self._replace_last()
-        files = [self.folder / LAST]
+        """Export, enter everything into the manifest, and only then let the new checkpoint take its place.
+
+        Whenever this is cut off, the manifest knows a checkpoint that is there.
+        """
+        writing, files = self.folder / WRITING, []
+        sync(writing)
         if isinstance(pl_module, Exports):
             with averaged(trainer, pl_module, "exports"):
-                files += pl_module.export(self.folder, step)
-        seal(self.folder, files, moved)
+                files = pl_module.export(self.folder, step)
+        seal(self.folder, [*files, writing])
+        seal(self.folder, [], renamed=self._replace_last())
         for logger in trainer.loggers:
             if isinstance(logger, TakesFiles):
-                logger.log_files(files, step)
+                logger.log_files([self.folder / LAST, *files], step)
 
     def _replace_last(self) -> dict[str, str]:
-        """Put the new checkpoint in its place; at every moment either it or the one before is whole."""
+        """Put the new checkpoint in its place, and say what each file was called before."""
         writing, last, previous = (self.folder / name for name in (WRITING, LAST, PREVIOUS))
-        sync(writing)
-        moved = {}
+        renamed = {LAST: WRITING}
         if last.exists() and (self.keep_previous or last.is_dir()):
             keep_as(last, previous)
-            moved = {PREVIOUS: LAST}
+            renamed[PREVIOUS] = LAST
         writing.replace(last)
         sync(self.folder)
-        return moved
+        return renamed
 
 
 def open_next_epoch(trainer: pl.Trainer) -> None:
@@ -140,11 +176,12 @@ def open_next_epoch(trainer: pl.Trainer) -> None:
 
 def keep_as(path: Path, other: Path) -> None:
     """Give ``path`` a second name, without copying where the disk allows; a folder is moved."""
-    if path.is_dir():
+    if path.is_dir() or other.is_dir():
         remove(other)
+    if path.is_dir():
         path.rename(other)
         return
-    temporary = other.with_name(f".{other.name}.writing")
+    temporary = other.with_name(KEEPING)
     remove(temporary)
     try:
         os.link(path, temporary)

@@ -10,8 +10,10 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
+from ldm.files import full_disk_named
 from ldm.runs.folder import RunFolder, process_rank
 from ldm.runs.loggers import build_loggers, log_config
+from ldm.runs.photo_tools import RunTools
 from ldm.runs.summary import trained
 from ldm.runs.trainer import Training, build_trainer
 from ldm.runs.weights_and_biases import Wandb
@@ -82,7 +84,7 @@ def _train(
 ) -> int:
     data = instantiate_from_config(config.data)
     if hasattr(data, "inject"):
-        data.inject(model=model)
+        data.inject(model=model, tools=RunTools(model))
     tree: Any = OmegaConf.to_container(config, resolve=True)
     lightning = tree.get("lightning") or {}
     loggers = build_loggers(lightning, run, debug)
@@ -95,7 +97,7 @@ def _train(
     logger.info("training %s of %s parameters", f"{found.total:,}", f"{found.whole:,}")
     log_config(loggers, tree)
     try:
-        with run.announced():
+        with run.announced(), full_disk_named(run.path):
             training.trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
         return _finish(training, model, data, test)
     finally:

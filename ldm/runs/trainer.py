@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 
 from ldm.config.check import CALLBACKS
-from ldm.runs.checkpoint import CheckpointEvery
+from ldm.runs.checkpoint import CheckpointEvery, StraightToDisk
 from ldm.runs.ema import Ema
 from ldm.runs.finite import StopOnBadLoss
 from ldm.runs.folder import RunFolder
@@ -54,6 +54,7 @@ def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequenc
         "default_root_dir": str(run.path),
         "logger": list(loggers),
         "callbacks": callbacks,
+        "plugins": [StraightToDisk()],
         "use_distributed_sampler": False,  # ldm.data.sampling shares the samples out, in an order that can be resumed
         "enable_model_summary": False,
     }

@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -69,25 +68,19 @@ def test_a_failed_write_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypat
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("moment", ["keep_as", "seal"])
-def test_killed_while_saving_one_whole_checkpoint_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    """A copy of the folder made at ``moment`` is what kill -9 would leave there."""
-    original, calls = getattr(checkpoint_module, moment), []
+def test_saves_may_begin_late(tmp_path: Path) -> None:
+    data = DataModuleFromConfig(2, TRAIN)
+    arguments = {"max_steps": 7, "accelerator": "cpu", "logger": False, "enable_progress_bar": False}
+    trainer = pl.Trainer(**arguments, callbacks=[CheckpointEvery(tmp_path, 2, from_step=4)], enable_model_summary=False)
+    trainer.fit(TinyModel(), data)
+    assert exports(tmp_path) == ["embeddings_gs-3.pt", "embeddings_gs-5.pt", "embeddings_gs-6.pt"]
 
-    def copying(*arguments: Any) -> None:
-        calls.append(moment)
-        if len(calls) == 2:
-            shutil.copytree(tmp_path / "run", tmp_path / "killed")
-        original(*arguments)
 
-    monkeypatch.setattr(checkpoint_module, moment, copying)
-    (tmp_path / "run").mkdir()
-    fit(tmp_path / "run")
-    whole = [path for path in (tmp_path / "killed").glob("*.ckpt") if fault(path) is None]
-    assert whole
-    assert all(torch.load(path, weights_only=True)["global_step"] in (2, 4) for path in whole)
+def test_what_a_killed_run_left_is_tidied_up(tmp_path: Path) -> None:
+    for name in (".last.ckpt.writing", ".previous.ckpt.writing", ".embeddings_gs-1.pt.abcdefgh.pt"):
+        (tmp_path / name).touch()
+    fit(tmp_path)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_second_name_works_without_hard_links_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +92,14 @@ def test_a_second_name_works_without_hard_links_too(tmp_path: Path, monkeypatch:
     (tmp_path / "b").write_text("old")
     keep_as(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text() == "new"
+
+
+def test_a_file_may_follow_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "shard").write_text("old")
+    (tmp_path / "a").write_text("new")
+    keep_as(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "new"
 
 
 def test_folders_are_kept_and_removed_like_files(tmp_path: Path) -> None:

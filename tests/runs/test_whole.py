@@ -55,5 +55,18 @@ def test_renamed_and_gone_files(file: Path) -> None:
 
 def test_a_damaged_manifest_is_named(file: Path) -> None:
     (file.parent / MANIFEST).write_text("{")
-    with pytest.raises(ValueError, match=r"manifest\.json is damaged"):
+    with pytest.raises(ValueError, match=r"manifest\.json is damaged .*remove it to go on unchecked"):
         fault(file)
+
+
+def test_folders_are_entered_by_their_files(file: Path) -> None:
+    shards = file.parent / "last.ckpt"
+    (shards / "checkpoint").mkdir(parents=True)
+    (shards / "checkpoint" / "rank_0").write_bytes(b"abc")
+    seal(file.parent, [file, shards / "checkpoint" / "rank_0"])
+    assert read_manifest(file.parent)["last.ckpt"]["size"] == 3
+    assert fault(shards) is None
+    assert fault(shards.rename(shards.with_name("previous.ckpt"))) is None
+    moved = shards.with_name("previous.ckpt")
+    (moved / "checkpoint" / "rank_0").rename(moved / "checkpoint" / "rank_1")
+    assert fault(moved) == "its contents are not those the manifest knows (SHA-256)"

@@ -1,11 +1,15 @@
 """How trained parameters are moved: AdamW and its learning rate over the steps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
+
+Group = tuple[float, tuple[int, int]]
+"""Factor of the learning rate; first step, and the end of the steps (-1: none)."""
+ALWAYS = (0, -1)
 
 
 class Trapezoid:
@@ -29,7 +33,7 @@ class Trapezoid:
 
 
 class AdamW:
-    """AdamW (Loshchilov & Hutter 2019) with warm-up and decay.
+    """AdamW (Loshchilov & Hutter 2019) with warm-up and decay, and learning rates and times of their own for parts.
 
     Args:
         weight_decay: decoupled from the gradient.
@@ -39,6 +43,8 @@ class AdamW:
         decay_fraction: share of all steps at the end over which the learning rate falls to zero.
         lr_factors: by a part of a parameter's name, what its learning rate is multiplied with, for example
             ``{token_embedding: 5}``; the first part that fits counts.
+        windows: by a part of a parameter's name, the first step at which it is trained and the first at which it is not
+            any more (-1: to the end), for example ``{cond_stage_model: [0, 500]}``; warm-up and decay lie inside.
     """
 
     def __init__(
@@ -49,41 +55,83 @@ class AdamW:
         warmup_steps: Annotated[int, Field(ge=0)] = 0,
         decay_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0,
         lr_factors: Mapping[str, Annotated[float, Field(gt=0)]] | None = None,
+        windows: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
-        self.lr_factors = dict(lr_factors or {})
+        self.lr_factors, self.windows = dict(lr_factors or {}), {k: (v[0], v[1]) for k, v in (windows or {}).items()}
+        for part, (first, end) in self.windows.items():
+            if first < 0 or (end != -1 and end <= first):
+                raise ValueError(
+                    f"windows: {part}: [{first}, {end}] is no time: [first step, end], end -1 for all the rest"
+                )
         self.weight_decay, self.betas, self.eight_bit = weight_decay, betas, eight_bit
         self.warmup_steps, self.decay_fraction = warmup_steps, decay_fraction
 
-    def build(self, parameters: Mapping[str, nn.Parameter], learning_rate: float, max_steps: int) -> Any:
+    def build(
+        self, parameters: Mapping[str, nn.Parameter], learning_rate: float, max_steps: int, precision: str = "32-true"
+    ) -> Any:
         """Optimizer and per-step schedule, in the form that ``configure_optimizers`` returns.
 
+        Args:
+            parameters: what is trained, by name.
+            learning_rate: of those without a factor.
+            max_steps: of the whole run; -1 for no end.
+            precision: the trainer's. One kernel moves all parameters where there is one, except beside a scaled loss
+                (16-mixed), with which it takes no gradient clipping.
+
         Raises:
-            ValueError: there is nothing to train, or a part of ``lr_factors`` is in no parameter's name.
+            ValueError: there is nothing to train, or a part of ``lr_factors`` or ``windows`` is in no parameter's name.
             ImportError: ``eight_bit`` without bitsandbytes.
         """
         if not parameters:
             raise ValueError("nothing would be trained: model.params.personalization_config names no parameter")
-        trained = self._groups(parameters, learning_rate)
-        kind = _eight_bit_adamw() if self.eight_bit else torch.optim.AdamW
-        optimizer = kind(trained, lr=learning_rate, betas=self.betas, weight_decay=self.weight_decay)
-        factor = Trapezoid(max_steps, self.warmup_steps, self.decay_fraction)
-        # A plain function: an object's own numbers would go into checkpoints, and a run that goes on with more steps
+        groups = self._groups(parameters)
+        trained = [{"params": list(own.values()), "lr": learning_rate * factor} for (factor, _), own in groups.items()]
+        options: dict[str, Any] = {"lr": learning_rate, "betas": self.betas, "weight_decay": self.weight_decay}
+        if self.eight_bit:
+            optimizer = _eight_bit_adamw()(trained, **options)
+        else:
+            options["fused"] = precision != "16-mixed" and all(map(_has_fused_step, parameters.values()))
+            optimizer = torch.optim.AdamW(trained, **options)
+        # Plain functions: an object's own numbers would go into checkpoints, and a run that goes on with more steps
         # would find the old end in them.
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step))
+        factors = [self._factor(window, max_steps) for _, window in groups]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
-    def _groups(self, parameters: Mapping[str, nn.Parameter], learning_rate: float) -> list[dict[str, Any]]:
-        """Parameters by their learning rate, those without a factor first."""
-        groups: dict[str, list[nn.Parameter]] = {"": [], **{part: [] for part in self.lr_factors}}
-        for name, parameter in parameters.items():
-            groups[next((part for part in self.lr_factors if part in name), "")].append(parameter)
-        if unused := [part for part in self.lr_factors if not groups[part]]:
-            raise ValueError(f"lr_factors: no trained parameter has {', '.join(map(repr, unused))} in its name")
-        return [
-            {"params": members, "lr": learning_rate * self.lr_factors.get(part, 1.0)}
-            for part, members in groups.items()
-            if members
-        ]
+    def _groups(self, parameters: Mapping[str, nn.Parameter]) -> dict[Group, dict[str, nn.Parameter]]:
+        """Parameters by learning rate and time, those without any of their own first."""
+        for option, parts in (("lr_factors", self.lr_factors), ("windows", self.windows)):
+            if unused := [part for part in parts if not any(part in name for name in parameters)]:
+                raise ValueError(f"{option}: no trained parameter has {', '.join(map(repr, unused))} in its name")
+        groups: dict[Group, dict[str, nn.Parameter]] = {}
+        for name in sorted(parameters, key=lambda name: self.group_of(name) != (1.0, ALWAYS)):
+            groups.setdefault(self.group_of(name), {})[name] = parameters[name]
+        return groups
+
+    def group_of(self, name: str) -> Group:
+        """Factor of the learning rate, and first step and end, of the parameter called ``name``."""
+        factor = next((factor for part, factor in self.lr_factors.items() if part in name), 1.0)
+        return factor, next((window for part, window in self.windows.items() if part in name), ALWAYS)
+
+    def _factor(self, window: tuple[int, int], max_steps: int) -> Callable[[int], float]:
+        """The factor of the learning rate over the steps of the run: warm-up and decay in ``window``, 0 outside."""
+        first, end = window
+        if end == -1 or 0 < max_steps < end:
+            end = max_steps
+        inside = Trapezoid(end - first if end > 0 else -1, self.warmup_steps, self.decay_fraction)
+        return lambda step: inside(step - first) if step >= first and (end <= 0 or step < end) else 0.0
+
+
+def pass_over_closed(optimizer: torch.optim.Optimizer) -> None:
+    """Take away the gradients of what is not trained at this step: no moments are gathered, nothing is moved."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group["lr"] == 0 else ():
+            parameter.grad = None
+
+
+def _has_fused_step(parameter: nn.Parameter) -> bool:
+    """Whether torch's fused AdamW takes it: a plain tensor (no shard) of a device that has such a kernel."""
+    return type(parameter.data) is torch.Tensor and parameter.device.type in ("cpu", "cuda", "mps")
 
 
 def _eight_bit_adamw() -> Any:

@@ -30,11 +30,16 @@ class Personalization(nn.Module):
     """What one method changes in a latent diffusion model. The default changes nothing."""
 
     def attach(self, unet: nn.Module, text_encoder: nn.Module) -> None:
-        """Add what the method adds to the networks (adapters). Keeps no reference to them."""
+        """Add what the method adds to the networks (adapters). They are not made modules of its own."""
 
     def trained(self, unet: nn.Module, text_encoder: nn.Module) -> Iterable[nn.Parameter]:
         """The parameters that training changes; everything else stays frozen."""
         return self.parameters()
+
+    @property
+    def replaces_vectors(self) -> bool:
+        """Whether the method ever replaces token vectors."""
+        return type(self).embedding_edit is not Personalization.embedding_edit
 
     def expand(self, tokens: Tokens) -> Tokens:
         """Make room for several vectors where a placeholder stands, and mark them in ``slots``."""
@@ -84,6 +89,11 @@ class Chain(Personalization):
         """The union of what the parts train, each parameter once."""
         union = {id(p): p for method in self._methods() for p in method.trained(unet, text_encoder)}
         return union.values()
+
+    @property
+    def replaces_vectors(self) -> bool:
+        """Whether a part does."""
+        return any(method.replaces_vectors for method in self._methods())
 
     def expand(self, tokens: Tokens) -> Tokens:
         """Each part expands what the one before it left."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ldm.modules.optimizer import AdamW, Trapezoid
+from ldm.modules.optimizer import AdamW, Trapezoid, pass_over_closed
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
@@ -87,3 +87,59 @@ def test_the_first_part_that_fits_counts() -> None:
     (optimizer,), _ = AdamW(lr_factors={"token_embedding": 5.0, "text": 0.5}).build(parameters, 0.1, 10)
     rates = {id(group["params"][0]): group["lr"] for group in optimizer.param_groups}
     assert [rates[id(parameter)] for parameter in parameters.values()] == pytest.approx([0.5, 0.05])
+
+
+def rates(
+    windows: dict[str, tuple[int, int]], max_steps: int = 10, steps: int = 10, **options: float
+) -> dict[str, list[float]]:
+    """The learning rates at every step; what is closed neither moves nor gathers anything."""
+    parameters = {name: nn.Parameter(torch.ones(1)) for name in ("unet.a", "text.b")}
+    (optimizer,), (entry,) = AdamW(windows=windows, weight_decay=0.1, **options).build(parameters, 1.0, max_steps)
+    groups = {id(group["params"][0]): group for group in optimizer.param_groups}
+    seen: dict[str, list[float]] = {name: [] for name in parameters}
+    for _ in range(steps):
+        before = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+        for parameter in parameters.values():
+            parameter.grad = torch.ones(1)
+        pass_over_closed(optimizer)
+        optimizer.step()
+        for name, parameter in parameters.items():
+            rate = groups[id(parameter)]["lr"]
+            assert parameter.detach().equal(before[name]) == (rate == 0)
+            assert (parameter in optimizer.state) == any([*seen[name], rate])
+            seen[name].append(rate)
+        entry["scheduler"].step()
+    return seen
+
+
+def test_a_part_can_stop_after_so_many_steps() -> None:
+    seen = rates({"text": (0, 3)})
+    assert seen == {"unet.a": [1.0] * 10, "text.b": [1.0] * 3 + [0.0] * 7}
+
+
+def test_parts_can_be_trained_one_after_the_other_each_with_its_own_warm_up_and_decay() -> None:
+    seen = rates({"unet": (0, 4), "text": (4, -1)}, warmup_steps=2, decay_fraction=0.5)
+    assert seen["unet.a"] == [0.5, 1, 1, 0.5] + [0] * 6
+    assert seen["text.b"] == pytest.approx([0] * 4 + [0.5, 1, 1, 1, 2 / 3, 1 / 3])
+
+
+def test_a_window_ends_with_the_run_at_the_latest() -> None:
+    assert rates({"text": (2, 99)}, max_steps=4, steps=4, decay_fraction=1.0)["text.b"] == [0, 0, 1, 0.5]
+    assert rates({"text": (2, -1)}, max_steps=-1)["text.b"] == [0] * 2 + [1] * 8
+
+
+@pytest.mark.parametrize("window", [(-1, 4), (4, 4), (5, 4)])
+def test_a_window_that_is_no_time_is_an_error(window: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"windows: text: \[.*\] is no time: \[first step, end\]"):
+        AdamW(windows={"text": window})
+
+
+def test_a_window_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"windows: no trained parameter has 'vae' in its name"):
+        AdamW(windows={"vae": (0, 1)}).build({"unet.a": nn.Parameter(torch.ones(1))}, 0.1, 10)
+
+
+def test_one_kernel_moves_all_except_beside_a_scaled_loss() -> None:
+    parameters = {"w": nn.Parameter(torch.ones(1))}
+    assert AdamW().build(parameters, 0.1, 10)[0][0].param_groups[0]["fused"] is True
+    assert not AdamW().build(parameters, 0.1, 10, "16-mixed")[0][0].param_groups[0]["fused"]

@@ -18,12 +18,14 @@ from ldm.config import Injected
 from ldm.faces.backend import FaceBackend, load_backend
 from ldm.models.diffusion.attention import suit_device
 from ldm.models.diffusion.export import export_run
+from ldm.models.diffusion.kept import keep_only, require_kept
 from ldm.models.diffusion.preview import preview
 from ldm.models.first_stage import decode, downscale, encode
 from ldm.modules.encoders.modules import FrozenCLIPEmbedder
+from ldm.modules.encoders.remembered import RememberedText
 from ldm.modules.identity import IdentityMemory
 from ldm.modules.objective import DiffusionObjective, training_target
-from ldm.modules.optimizer import AdamW
+from ldm.modules.optimizer import AdamW, pass_over_closed
 from ldm.modules.personalization import Personalization
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
@@ -65,6 +67,7 @@ class LatentDiffusion(pl.LightningModule):
         self.strict_loading = False  # checkpoints hold what was trained; on_load_checkpoint checks that it is all there
         self.learning_rate = 1e-4
         self.caption_dropout, self.seed, self.compile_unet = caption_dropout, seed, compile_unet
+        self.remembered = RememberedText()
         self.optimizer: AdamW = instantiate_from_config(optimizer_config) if optimizer_config else AdamW()
 
         parts = read_model(ckpt_path)
@@ -118,6 +121,7 @@ class LatentDiffusion(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         """Choose the layout and kernels that suit the device."""
+        self.remembered.forget()
         suit_device(self.unet, self.cond_stage_model.transformer, self.device.type, self.compile_unet)
 
     def on_train_epoch_start(self) -> None:
@@ -131,8 +135,7 @@ class LatentDiffusion(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Noise the latents, predict under the captions, compare."""
-        draws = generator(self.seed, "noise", self.micro_step, self.global_rank)
-        loss = self.loss(batch, draws)
+        loss = self.loss(batch, generator(self.seed, "noise", self.micro_step, self.global_rank))
         self.log("train/loss", loss.detach(), prog_bar=True)
         return loss
 
@@ -143,7 +146,7 @@ class LatentDiffusion(pl.LightningModule):
         steps = self.noise_scheduler.config.num_train_timesteps
         timesteps = torch.randint(steps, (len(latents),), generator=draws).to(latents.device)  # (B,)
         noisy = self.noise_scheduler.add_noise(latents, noise, timesteps)
-        conditioning = self.get_learned_conditioning(self._drop_captions(batch["caption"], draws), batch)
+        conditioning = self._conditioning(self._drop_captions(batch["caption"], draws), batch)
         prediction = self.predict(noisy, timesteps, conditioning)
         target = training_target(self.noise_scheduler, latents, noise, timesteps)
         weight, is_prior = batch.get("loss_weight"), batch.get("is_prior")
@@ -153,8 +156,7 @@ class LatentDiffusion(pl.LightningModule):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """(B, c, h, w) what the UNet says about noisy latents."""
         output = self.unet(noisy, timesteps, conditioning.context, added_cond_kwargs=conditioning.added)
-        prediction: Tensor = output.sample
-        return prediction
+        return torch.as_tensor(output.sample)
 
     def encode_first_stage(self, batch: Batch, draws: torch.Generator) -> Tensor:
         """(B, c, h, w) scaled latents: those of the batch, or a posterior sample of its pictures."""
@@ -166,11 +168,16 @@ class LatentDiffusion(pl.LightningModule):
 
     def get_learned_conditioning(self, prompts: Sequence[str], batch: Batch | None = None) -> Conditioning:
         """What the UNet is told about ``prompts``; placeholders become the people of ``batch``."""
-        tokens = self.cond_stage_model.tokenize(prompts)
-        tokens = self.personalization.expand(tokens)
+        tokens = self.personalization.expand(self.cond_stage_model.tokenize(prompts))
         edit = self.personalization.embedding_edit(tokens, batch if batch is not None else {})
         conditioning: Conditioning = self.cond_stage_model(tokens, edit)
         return conditioning
+
+    def _conditioning(self, captions: Sequence[str], batch: Batch) -> Conditioning:
+        """The same for training: remembered by caption where nothing that is trained changes what a caption means."""
+        if self.personalization.replaces_vectors or any(p.requires_grad for p in self.cond_stage_model.parameters()):
+            return self.get_learned_conditioning(captions, batch)
+        return self.remembered(captions, self.get_learned_conditioning)
 
     def _drop_captions(self, captions: Sequence[str], draws: torch.Generator) -> list[str]:
         if not self.caption_dropout:
@@ -184,31 +191,26 @@ class LatentDiffusion(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the trained parameters, and its schedule."""
-        return self.optimizer.build(self.trained_parameters(), self.learning_rate, self.trainer.max_steps)
+        steps, precision = self.trainer.max_steps, str(self.trainer.precision)
+        return self.optimizer.build(self.trained_parameters(), self.learning_rate, steps, precision)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let the optimizer pass over what is not trained at this step: its window is closed."""
+        pass_over_closed(optimizer)
 
     def kept_names(self) -> set[str]:
         """State-dict keys that a checkpoint holds: trained parameters and the personalization's own state."""
-        own = {name for name in self.state_dict() if name.startswith("personalization.")}
-        return own | set(self.trained_parameters())
+        return {f"personalization.{name}" for name in self.personalization.state_dict()} | set(
+            self.trained_parameters()
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and the personalization's buffers: kilobytes, not gigabytes."""
-        if "state_dict" not in checkpoint:  # DeepSpeed keeps its own
-            return
-        kept = self.kept_names()
-        checkpoint["state_dict"] = {key: value for key, value in checkpoint["state_dict"].items() if key in kept}
+        keep_only(checkpoint, self.kept_names())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint that lacks something trained or holds something else."""
-        if "state_dict" not in checkpoint:
-            return
-        kept, given = self.kept_names(), set(checkpoint["state_dict"])
-        for what, names in (("lacks", kept - given), ("holds unknown", given - kept)):
-            if names:
-                raise KeyError(
-                    f"the checkpoint {what} {len(names)} tensors, first {min(names)!r}: "
-                    "was it made with another personalization_config?"
-                )
+        require_kept(checkpoint, self.state_dict(), self.kept_names())
 
     def export(self, folder: Path, step: int) -> list[Path]:
         """Write the files a user shares after ``step`` (counted from 0) into ``folder``; their paths."""

@@ -9,27 +9,36 @@ from ldm.files import atomic_path
 from ldm.modules.artifacts import write_artifact
 from ldm.modules.celeb_basis import CelebBasis
 from ldm.modules.personalization import Artifact
+from ldm.weights.textual_inversion import write_a1111
 from ldm.weights.write import write_diffusers
 
 
 def export_run(model: Any, folder: Path, step: int) -> list[Path]:
     """Write the files of a ``LatentDiffusion`` after ``step`` (counted from 0).
 
-    ``<name>_gs-<step>.safetensors`` for every artifact, for people the published ``.pt`` beside it, the celeb basis
-    once, and ``model_gs-<step>/`` (a diffusers folder) if a network itself was trained, all of it: what trains a part
-    of one (an adapter) exports that part as an artifact.
+    ``<name>_gs-<step>.safetensors`` for every artifact, for people the published ``.pt`` beside it, for a token
+    AUTOMATIC1111's, the celeb basis once, and ``model_gs-<step>/`` (a diffusers folder) if a network itself was
+    trained, all of it: what trains a part of one (an adapter) exports that part as an artifact.
     """
     files: list[Path] = []
     for artifact in model.personalization.export():
         files.append(write_artifact(folder / f"{artifact.name}_gs-{step}.safetensors", artifact))
         if legacy := legacy_people(artifact):
             files.append(_save_pt(folder / f"{artifact.name}_gs-{step}.pt", legacy))
+        if "token" in artifact.metadata:
+            (vectors,), token = artifact.tensors.values(), artifact.metadata["token"]
+            files.append(write_a1111(folder / f"{artifact.name}_gs-{step}.pt", token, vectors, step, _base(model)))
         if "basis" in artifact.metadata:
             files.append(_save_basis(folder, model.cond_stage_model.celeb_basis))
     networks = (model.unet, model.cond_stage_model.transformer)
     if any(all(p.requires_grad for p in network.parameters()) for network in networks):
         files += save_model(model, folder / f"model_gs-{step}")
     return files
+
+
+def _base(model: Any) -> str:
+    """What the weights are called that a run started from."""
+    return str(model.weights_folder.resolve().name)
 
 
 def _save_basis(folder: Path, basis: CelebBasis) -> Path:

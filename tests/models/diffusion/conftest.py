@@ -22,6 +22,13 @@ PEOPLE = {
     "params": {"placeholder_strings": ["sks", "ks"], "max_ids": 3},
 }
 BOTH = {"target": "ldm.modules.personalization.Chain", "params": {"parts": [FINETUNE_TEXT, PEOPLE]}}
+LORA = {"target": "ldm.modules.lora.LoraAdapter", "params": {"rank": 2}}
+LORA_BOTH = {**LORA, "params": {"rank": 2, "train_text_encoder": True}}
+TOKENS = {
+    "target": "ldm.modules.textual_inversion.TextualInversion",
+    "params": {"placeholder_strings": ["sks", "ks"], "initializer_words": ["person", "face"], "num_vectors": 2},
+}
+PIVOTAL = {"target": "ldm.modules.personalization.Chain", "params": {"parts": [TOKENS, LORA]}}
 CELEB = {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder", "params": {"use_celeb": True}}
 
 Make = Callable[..., LatentDiffusion]

@@ -17,19 +17,28 @@ from tests.models.diffusion.conftest import (
     FINETUNE,
     FINETUNE_BOTH,
     FINETUNE_TEXT,
+    LORA,
+    LORA_BOTH,
     PEOPLE,
+    PIVOTAL,
+    TOKENS,
     Make,
     a_batch,
     fit,
 )
 
 UNET, TEXT, HEAD = r"unet\.", r"cond_stage_model\.transformer\.", r"personalization\.(parts\.1\.)?head\."
+LAYERS, TEXT_LAYERS = r"unet\..*\.lora_[AB]\.default\.weight", r"cond_stage_model\..*\.lora_[AB]\.default\.weight"
 METHODS = {
     "unet": (FINETUNE, UNET),
     "both networks": (FINETUNE_BOTH, f"{UNET}|{TEXT}"),
     "text encoder": (FINETUNE_TEXT, TEXT),
     "people": (PEOPLE, HEAD),
     "text encoder and people": (BOTH, f"{TEXT}|{HEAD}"),
+    "lora": (LORA, LAYERS),
+    "lora of both networks": (LORA_BOTH, f"{LAYERS}|{TEXT_LAYERS}"),
+    "token vectors": (TOKENS, r"personalization\.vectors$"),
+    "pivotal": (PIVOTAL, rf"{LAYERS}|personalization\.parts\.0\.vectors$"),
 }
 
 
@@ -69,7 +78,7 @@ def test_without_a_method_there_is_nothing_to_train(make: Make) -> None:
         fit(model)
 
 
-@pytest.mark.parametrize("method", [FINETUNE_BOTH, PEOPLE, BOTH], ids=["networks", "people", "chain"])
+@pytest.mark.parametrize("method", [FINETUNE_BOTH, PEOPLE, BOTH, LORA_BOTH, PIVOTAL])
 def test_no_tensor_has_two_keys(make: Make, method: Any) -> None:
     state = make(method).state_dict()
     places = [value.data_ptr() for value in state.values() if value.numel()]
@@ -97,7 +106,7 @@ def test_people_are_learned_through_frozen_networks(make: Make) -> None:
 # --- checkpoints
 
 
-@pytest.mark.parametrize("method", [FINETUNE, PEOPLE, BOTH], ids=["unet", "people", "chain"])
+@pytest.mark.parametrize("method", [FINETUNE, PEOPLE, BOTH, PIVOTAL], ids=["unet", "people", "chain", "pivotal"])
 def test_a_checkpoint_holds_exactly_what_is_kept(make: Make, method: Any, tmp_path: Path) -> None:
     model = make(method)
     fit(model).save_checkpoint(tmp_path / "last.ckpt")
@@ -126,6 +135,17 @@ def test_a_foreign_checkpoint_is_refused_with_its_keys(make: Make) -> None:
     more = {name: people.state_dict()[name] for name in people.kept_names()} | {"lora.weight": torch.zeros(1)}
     with pytest.raises(KeyError, match=r"holds unknown 1 tensors, first 'lora\.weight': was it made with another"):
         people.on_load_checkpoint({"state_dict": more})
+
+
+def test_a_checkpoint_of_another_size_is_refused(make: Make) -> None:
+    model = make(LORA)
+    state = {name: model.state_dict()[name] for name in model.kept_names()}
+    first = min(state)
+    message = (
+        rf"1 tensors of the checkpoint have another size, first '{re.escape(first)}': \(1,\) there, .* with another"
+    )
+    with pytest.raises(ValueError, match=message):
+        model.on_load_checkpoint({"state_dict": state | {first: torch.zeros(1)}})
 
 
 def test_deepspeeds_checkpoints_are_left_alone(make: Make) -> None:

@@ -1,132 +1,164 @@
 """From the options of `generate` to pictures in a folder."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ldm.commands.bars import bar
+from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder_name, parse_steps
+from ldm.commands.drawing_settings import settings_for, source_for
+from ldm.commands.generate_options import Between, FromPicture, How, What, Who
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be drawn; None is the model's or the run's own.
+class Order:
+    """All that `generate` was told, and where the pictures go (None: outputs/RUN)."""
+
+    who: Who
+    what: What = field(default_factory=What)
+    how: How = field(default_factory=How)
+    picture: FromPicture = field(default_factory=FromPicture)
+    between: Between = field(default_factory=Between)
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What came of it.
 
     Attributes:
-        run: the run's folder or its name in ``logs/``; None for the plain model.
-        sd: weights.
-        steps: training steps after which to draw; a None among them is the last.
-        people: who stands for the placeholders, one drawing for each; empty for all people of the run.
-        mean: everybody at the basis mean.
-        photos: instead of ``people``, one of each person; of people who were never trained.
-        num_inference_steps: of the sampler.
+        folder: where the pictures are.
+        samples: of each picture its file, prompt, seed and what else tells it from the others.
+        failed: checkpoints that could not be read.
     """
 
-    run: Path | None
-    sd: Path | None
-    steps: Sequence[int | None] = (None,)
-    people: Sequence[Sequence[int]] = ()
-    mean: bool = False
-    photos: Sequence[Path] = ()
-    num_samples: int = 8
-    seed: int = 42
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    sampler: str | None = None
-    negative_prompt: str = ""
-    batch_size: int = 8
+    folder: Path
+    samples: list[dict[str, Any]]
+    failed: list[str]
 
 
-def draw(wanted: Wanted, prompts: Sequence[str], out: Path | None) -> tuple[list[dict[str, Any]], Path]:
-    """Draw, with a progress bar; the samples and the folder they are in (outputs/RUN by default).
+def draw(order: Order) -> Drawn:
+    """Draw, with a progress bar.
 
     Raises:
-        ValueError: neither a run nor weights, or no prompt, or people are asked of a plain model, or photos beside
-            people.
+        ValueError: neither a run nor weights, no prompt, people of a plain model, or options that exclude each other.
         LookupError: a person or a step that does not exist; those that do are listed.
+        RuntimeError: of a folder of checkpoints none could be read.
     """
     from ldm.files import require_writable
-    from ldm.runs.draw import draw_prompts
     from ldm.runs.load import find_run
 
-    if not prompts:
-        raise ValueError("nothing to draw: give --prompt TEXT or --prompts FILE")
-    if wanted.run is None and wanted.sd is None:
-        raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
-    if wanted.photos and (wanted.people or wanted.mean):
-        raise ValueError("--photo takes the place of --people and --mean: give one of them")
-    if wanted.run is not None:
-        wanted = replace(wanted, run=find_run(wanted.run).path)
-    folder = out or Path("outputs") / (wanted.run or wanted.sd or Path()).resolve().name
+    prompts = _prompts(order)
+    _require_sense(order)
+    if order.who.run is not None:
+        order = replace(order, who=replace(order.who, run=find_run(order.who.run).path))
+    folder = order.out or folder_name(order.who)
     require_writable(folder)
-    total = len(wanted.steps) * max(1, len(wanted.people)) * len(prompts) * wanted.num_samples
     samples: list[dict[str, Any]] = []
-    with bar("draw", total) as advance:
-        for pipeline, facts in _drawings(wanted):
-            pipeline.check(prompts, everybody=bool(wanted.people or wanted.photos))
-            settings = _settings(wanted, pipeline.model.defaults)
-            suffix = "_".join([*(who.partition("=")[2] for who in facts["people"]), *_listed(facts.get("step"))])
-            samples += draw_prompts(pipeline, prompts, settings, folder, facts, suffix, advance)
-    return samples, folder
+    failed: list[str] = []
+    with bar("draw", _total(order, len(prompts))) as advance:
+        if order.between.interpolate is not None:
+            samples = _draw_between(order, prompts, folder, failed, advance)
+        else:
+            for drawer in drawers(order.who, failed):
+                samples += _draw(order, drawer, prompts, folder, advance)
+    if failed and not samples:
+        raise RuntimeError(f"none of the checkpoints in {order.who.weights} could be read: {', '.join(failed)}")
+    if order.who.weights is not None:
+        _write_sheet(folder, samples)
+    return Drawn(folder, samples, failed)
 
 
-def _drawings(wanted: Wanted) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A pipeline for each step and choice of people, and what every picture says about it."""
-    from ldm.runs.load import find_run, knows_people, load_model, step_of, untrained
+def _prompts(order: Order) -> list[str]:
+    from ldm.runs.draw import read_prompts
 
-    of_a_run = wanted.people or wanted.mean or wanted.photos
-    if wanted.run is None:
-        if of_a_run or any(step is not None for step in wanted.steps):
-            raise ValueError("--people, --photo, --mean and --step belong to a run: give --run logs/RUN")
-        assert wanted.sd is not None  # seen before
-        yield _pipeline(untrained(wanted.sd), None, wanted.sampler), {"model": str(wanted.sd), "people": []}
-        return
-    run, model = find_run(wanted.run), None
-    for step in sorted({step_of(run, step) for step in wanted.steps}):
-        model = load_model(run.path, wanted.sd, step, model)
-        facts = {"model": str(model.weights_folder), "run": run.path.resolve().name, "step": step, "people": []}
-        if not (of_a_run or knows_people(model)):
-            yield _pipeline(model, None, wanted.sampler), facts
-            continue
-        for names, vectors in _people(wanted, model):
-            pipeline = _pipeline(model, vectors, wanted.sampler)
-            words = pipeline.placeholders.strings
-            yield pipeline, {**facts, "people": [f"{word}={name}" for word, name in zip(words, names, strict=False)]}
+    what = order.what
+    given = [*what.prompt, *(read_prompts(what.prompts) if what.prompts else ())]
+    if what.unconditional and (given or what.negative):
+        raise ValueError("--unconditional draws without a prompt: leave out --prompt, --prompts and --negative")
+    if not given and not what.unconditional:
+        raise ValueError("nothing to draw: give --prompt TEXT or --prompts FILE")
+    return given or [""]
 
 
-def _people(wanted: Wanted, model: Any) -> Iterator[tuple[list[str], Any]]:
-    """What to call the people of each choice, and their token vectors (P, E, D)."""
-    from ldm.runs.aligned_folder import sha256_of
-    from ldm.runs.draw import file_stem
-    from ldm.runs.load import MEAN, everybody, people_vectors, photo_vectors
+def _require_sense(order: Order) -> None:
+    who, picture = order.who, order.picture
+    if who.run is None and who.sd is None and who.weights is None:
+        raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
+    if who.weights is not None and (who.sd is not None or parse_steps(who.step) != [None]):
+        raise ValueError("--weights draws all checkpoints of a folder: leave out --sd and --step")
+    if who.weights is not None and who.run is None and asks_for_people(who):
+        raise ValueError("--people, --photo and --mean belong to a run: give --run logs/RUN beside --weights")
+    if who.photo and (who.people or who.mean):
+        raise ValueError("--photo takes the place of --people and --mean: give one of them")
+    if picture.init_image is None and (picture.strength is not None or picture.mask is not None):
+        raise ValueError("--strength and --mask belong to a picture: give --init-image FILE")
+    if picture.mask is None and picture.feather is not None:
+        raise ValueError("--feather belongs to a mask: give --mask FILE")
+    if order.between.interpolate is not None and picture.init_image is not None:
+        raise ValueError("--interpolate goes from noise to noise: leave out --init-image")
 
-    if wanted.photos:
-        vectors = photo_vectors(model, wanted.photos)
-        yield [f"{file_stem(photo.stem)}-{sha256_of(photo)[:6]}" for photo in wanted.photos], vectors
-        return
-    for people in wanted.people or [everybody(model)]:
-        names = ["mean" if wanted.mean else str(person) for person in people]
-        yield names, people_vectors(model, [MEAN] * len(people) if wanted.mean else people)
+
+def _total(order: Order, num_prompts: int) -> int:
+    """How many pictures there will be, as far as is known."""
+    models = 1 if order.who.weights else len(set(parse_steps(order.who.step)))
+    if order.between.interpolate is not None:
+        return models * order.between.frames
+    return models * max(1, len(order.who.people)) * num_prompts * order.how.n
 
 
-def _pipeline(model: Any, people: Any, sampler: str | None) -> Any:
+def _draw(
+    order: Order, drawer: Drawer, prompts: Sequence[str], folder: Path, advance: Callable[[int], Any]
+) -> list[dict[str, Any]]:
+    from ldm.models.diffusion.from_picture import PersonFromPicture
+    from ldm.models.diffusion.pipelines import PersonPipeline
+    from ldm.runs.draw import draw_prompts
+
+    settings = settings_for(drawer.model, order.how, order.what)
+    source = source_for(drawer.model, order.picture, order.how)
+    pipeline = _pipeline(PersonFromPicture if source else PersonPipeline, drawer, settings.sampler)
+    _check(order, pipeline, prompts)
+    return draw_prompts(pipeline, prompts, settings, folder, drawer.facts, drawer.suffix, advance, source)
+
+
+def _draw_between(
+    order: Order, prompts: Sequence[str], folder: Path, failed: list[str], advance: Callable[[int], Any]
+) -> list[dict[str, Any]]:
+    from ldm.commands.drawing_ends import strips
+    from ldm.models.diffusion.pipelines import PersonPipeline
+    from ldm.runs.between import draw_between
+    from ldm.runs.draw import write_settings
+
+    samples: list[dict[str, Any]] = []
+    for drawer, ends in strips(order.who, order.between, prompts, order.how.seed, failed):
+        settings = settings_for(drawer.model, order.how, order.what)
+        pipeline = _pipeline(PersonPipeline, drawer, settings.sampler)
+        _check(order, pipeline, [end.prompt for end in ends])
+        made = draw_between(
+            pipeline, ends, order.between.frames, settings, folder, drawer.facts, drawer.suffix, advance
+        )
+        write_settings(folder, settings, drawer.facts, made)
+        samples += made
+    return samples
+
+
+def _check(order: Order, pipeline: Any, prompts: Sequence[str]) -> None:
+    """Prompts that cannot be drawn are seen before the first takes its minutes."""
+    if not order.what.unconditional:
+        pipeline.check(prompts, everybody=bool(order.who.people or order.who.photo))
+
+
+def _pipeline(kind: Any, drawer: Drawer, sampler: str) -> Any:
     """The pipeline on the fastest device there is; one progress bar is enough."""
     import torch
 
-    from ldm.models.diffusion.pipelines import PersonPipeline
-
-    pipeline = PersonPipeline.of(model, people, sampler)
+    pipeline = kind.of(drawer.model, drawer.people, sampler)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
 
 
-def _settings(wanted: Wanted, defaults: Any) -> Any:
-    """How to draw: what was asked for, otherwise what suits the model."""
-    from ldm.runs.draw import DrawSettings
+def _write_sheet(folder: Path, samples: Sequence[dict[str, Any]]) -> None:
+    from ldm.runs.sheet import write_sheet
 
-    given = {field.name: getattr(wanted, field.name) for field in fields(DrawSettings)}
-    return DrawSettings(**{name: getattr(defaults, name) if value is None else value for name, value in given.items()})
-
-
-def _listed(step: int | None) -> list[str]:
-    return [] if step is None else [str(step)]
+    write_sheet(folder / "checkpoints.png", folder, samples, "checkpoint", {})

@@ -15,9 +15,10 @@ from evaluation.curve import COLOURS, QUIET
 from ldm.config import load_config
 from ldm.files import atomic_path, write_json
 from ldm.modules.celeb_basis import CelebBasis
-from ldm.runs.draw import SETTINGS, DrawSettings, save_png
+from ldm.runs.draw import SETTINGS, DrawSettings
 from ldm.runs.draw_vectors import draw_vectors
 from ldm.runs.load import knows_people, manager_of
+from ldm.runs.png import save_png
 from ldm.util import instantiate_from_config
 
 if TYPE_CHECKING:

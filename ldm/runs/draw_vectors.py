@@ -29,12 +29,9 @@ def draw_vectors(
     drawn: list[Image.Image] = []
     for start in range(0, len(prompts), settings.batch_size):
         part = slice(start, start + settings.batch_size)
-        words = [pipeline.placeholders.plain(prompt) for prompt in prompts[part]]
-        people = {"vectors": vectors[part, None]}  # (n, 1, E, D)
-        context = pipeline.model.get_learned_conditioning(words, people).context
         drawn += pipeline(
-            prompt_embeds=context,
-            negative_prompt=[settings.negative_prompt] * len(words),
+            prompt_embeds=pipeline.context(prompts[part], vectors[part, None]),  # about people (n, 1, E, D)
+            negative_prompt=[settings.negative_prompt] * len(prompts[part]),
             num_inference_steps=settings.num_inference_steps,
             guidance_scale=settings.guidance_scale,
             generator=[torch.Generator().manual_seed(seed) for seed in seeds[part]],

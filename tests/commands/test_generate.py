@@ -54,6 +54,8 @@ def test_settings_are_complete(drawn: Path, tiny_run: Path, tiny_model: Path) ->
             "sampler": "ddim",
             "negative_prompt": "",
             "batch_size": 8,
+            "height": None,
+            "width": None,
         },
         "model": str(tiny_model),
         "run": tiny_run.name,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ldm.commands.generate import parse_people, parse_steps
+from ldm.commands.drawing_models import parse_people, parse_steps
 from tests.commands.generating import generate, refused
 
 

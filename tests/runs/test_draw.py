@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ldm.runs.draw import DrawSettings, draw_prompt, draw_prompts, file_stem, grid_of, read_prompts
+from ldm.runs.draw import DrawSettings, draw_prompt, draw_prompts, read_prompts
+from ldm.runs.png import file_stem, grid_of
 
 
 class Painter:

@@ -36,6 +36,12 @@ def make_scheduler(sampler: str, noise_scheduler: Any) -> Any:
     return kind.from_config(noise_scheduler.config, **_AS_STABLE_DIFFUSION)
 
 
+def placeholders_of(model: Any) -> Placeholders | None:
+    """The words that stand for people in the prompts of a ``LatentDiffusion``; None where its method has none."""
+    found = (getattr(part, "placeholders", None) for part in model.personalization.modules())
+    return next((one for one in found if one is not None), None)
+
+
 class PersonPrompts:
     """What a diffusers pipeline needs so that its prompts go through a run's personalization.
 
@@ -65,8 +71,7 @@ class PersonPrompts:
         )
         model.eval()
         pipeline.model, pipeline.people = model, people
-        found = (getattr(part, "placeholders", None) for part in model.personalization.modules())
-        pipeline.placeholders = next((one for one in found if one is not None), None)
+        pipeline.placeholders = placeholders_of(model)
         return pipeline
 
     def encode_prompt(
@@ -96,12 +101,18 @@ class PersonPrompts:
         return prompt_embeds, negative_prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
 
     @torch.no_grad()
-    def context(self, prompts: Sequence[str]) -> Tensor:
-        """(N, L, D) of N prompts about the pipeline's people; a prompt that stands there several times is read once."""
+    def context(self, prompts: Sequence[str], people: Tensor | None = None) -> Tensor:
+        """(N, L, D) of N prompts about the pipeline's people, or each about its own ``people`` (N, P, E, D).
+
+        A prompt that stands there several times is read once.
+        """
         words = self._plain(prompts)
+        if people is not None:
+            context: Tensor = self.model.get_learned_conditioning(words, {"vectors": people}).context
+            return context
         different = list(dict.fromkeys(words))
         batch = {} if self.people is None else {"vectors": self.people.expand(len(different), -1, -1, -1)}
-        context: Tensor = self.model.get_learned_conditioning(different, batch).context
+        context = self.model.get_learned_conditioning(different, batch).context
         return context[[different.index(one) for one in words]]
 
     def _plain(self, prompts: Sequence[str]) -> list[str]:

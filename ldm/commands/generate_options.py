@@ -1,0 +1,106 @@
+"""The options of `generate`, in the groups that its help shows."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from typer import Option
+
+
+def _in(panel: str, *names: str, **about: Any) -> Any:
+    return Option(*names, rich_help_panel=panel, **about)
+
+
+MODEL, WHAT, HOW = "Model and people", "What is drawn", "How it is drawn"
+PICTURE, BETWEEN = "From a picture", "From one to the other"
+
+
+@dataclass(frozen=True)
+class Who:
+    """The model and the people that are drawn."""
+
+    run: Annotated[
+        Path | None, _in(MODEL, help="The run: its folder or its name in logs/; without it the plain model.")
+    ] = None
+    sd: Annotated[Path | None, _in(MODEL, help="Weights; default: those that the run was trained on.")] = None
+    weights: Annotated[
+        Path | None,
+        _in(MODEL, help="A folder of checkpoints (or of a run): all are drawn, with one grid that has a row for each."),
+    ] = None
+    step: Annotated[str, _in(MODEL, help="Training steps, counted from 0: one, several like 199,399, or last.")] = (
+        "last"
+    )
+    people: Annotated[
+        list[str],
+        _in(
+            MODEL,
+            help="Who is sks, ks, ...: places in the order of training like 0,1; a negative one is the first again. "
+            "May be given several times; default: all.",
+        ),
+    ] = field(default_factory=list)
+    photo: Annotated[
+        list[Path],
+        _in(
+            MODEL,
+            help="A photo of sks, then one of ks, ...: people whom the run has not learned; of a run with test_mode "
+            "image or all. May be given several times.",
+        ),
+    ] = field(default_factory=list)
+    mean: Annotated[bool, _in(MODEL, "--mean", help="Everybody at the basis mean: what is drawn of nobody.")] = False
+
+
+@dataclass(frozen=True)
+class What:
+    """The prompts."""
+
+    prompt: Annotated[list[str], _in(WHAT, help="What to draw; may be given several times.")] = field(
+        default_factory=list
+    )
+    prompts: Annotated[Path | None, _in(WHAT, help="File with one prompt a line.")] = None
+    unconditional: Annotated[bool, _in(WHAT, "--unconditional", help="Draw without a prompt.")] = False
+    negative: Annotated[str, _in(WHAT, help="What shall not be seen.")] = ""
+
+
+@dataclass(frozen=True)
+class How:
+    """Number, noise, sampler and size."""
+
+    n: Annotated[int, _in(HOW, "--n", "-v", "--variations", min=1, help="Pictures of each prompt.")] = 8
+    seed: Annotated[int, _in(HOW, min=0, help="Seed of the first picture of each prompt; the next has the next.")] = 42
+    steps: Annotated[int | None, _in(HOW, min=1, help="Steps of the sampler; default: the model's.")] = None
+    guidance: Annotated[float | None, _in(HOW, min=0, help="Strength of the prompt; default: the model's.")] = None
+    sampler: Annotated[str | None, _in(HOW, help="ddim, dpm++, euler, pndm, ddpm; default: the model's.")] = None
+    hw: Annotated[str | None, _in(HOW, help="Height x width in pixels like 512x768; default: the model's.")] = None
+    batch_size: Annotated[int, _in(HOW, min=1, help="Pictures drawn at a time.")] = 8
+
+
+@dataclass(frozen=True)
+class FromPicture:
+    """The picture to begin with."""
+
+    init_image: Annotated[Path | None, _in(PICTURE, help="Begin with this picture instead of noise.")] = None
+    strength: Annotated[
+        float | None, _in(PICTURE, help="How much of it is given up, in (0, 1]; default: 0.75, with a mask 1.")
+    ] = None
+    mask: Annotated[
+        Path | None, _in(PICTURE, help="Picture of the same size: only where it is white something new is drawn.")
+    ] = None
+    feather: Annotated[
+        float | None, _in(PICTURE, min=0, help="New and old are mixed over so many pixels; default: a 64th of a side.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Between:
+    """Two ends, and how many pictures lie between them."""
+
+    interpolate: Annotated[
+        Literal["seeds", "prompts", "people"] | None,
+        _in(
+            BETWEEN,
+            help="Draw the way from --seed to --to-seed, from one --prompt to the next, or from one --people to the "
+            "next: a strip and a GIF.",
+        ),
+    ] = None
+    to_seed: Annotated[int | None, _in(BETWEEN, min=0, help="Where seeds end; default: the one after --seed.")] = None
+    frames: Annotated[int, _in(BETWEEN, min=2, help="Pictures from one end to the other, both counted.")] = 9

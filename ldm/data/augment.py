@@ -121,12 +121,12 @@ def on_black(image: Tensor, draws: torch.Generator) -> Tensor:
     return canvas
 
 
-def face_weight(points: Tensor, size: int, background: float) -> Tensor:
-    """(1, S, S) weight of the loss: 1 on the face, ``background`` far from it, a soft edge between.
+def face_weight(points: Tensor, size: int | tuple[int, int], background: float) -> Tensor:
+    """(1, H, W) weight of the loss: 1 on the face, ``background`` far from it, a soft edge between.
 
     Args:
-        points: (5, 2) eyes, nose and mouth corners in pixels of the S x S picture.
-        size: S.
+        points: (5, 2) eyes, nose and mouth corners in pixels of the picture.
+        size: its height and width, or its side.
         background: weight away from the face, in [0, 1].
     """
     eyes, mouth = points[:2].mean(0), points[3:].mean(0)
@@ -134,7 +134,9 @@ def face_weight(points: Tensor, size: int, background: float) -> Tensor:
     reach = torch.linalg.vector_norm(down)
     centre = eyes + 0.35 * down
     axis = down / reach
-    grid = torch.stack(torch.meshgrid(torch.arange(size) + 0.5, torch.arange(size) + 0.5, indexing="xy"), -1) - centre
+    height, width = (size, size) if isinstance(size, int) else size
+    places = torch.meshgrid(torch.arange(width) + 0.5, torch.arange(height) + 0.5, indexing="xy")
+    grid = torch.stack(places, -1) - centre
     along, across = grid @ axis, grid @ torch.stack([-axis[1], axis[0]])
     radius = torch.sqrt((along / (1.6 * reach)) ** 2 + (across / (1.25 * reach)) ** 2)
     inside = torch.sigmoid((1.0 - radius) * 8)

@@ -1,5 +1,6 @@
 """The data of a run: data sets from their configs, batches in an order that can be resumed."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -9,9 +10,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ldm.data.buckets import BucketBatchSampler
+from ldm.data.effective import effective_lines
 from ldm.data.sampling import ResumableBatchSampler
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
+
+logger = logging.getLogger(__name__)
 
 Collate = Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]
 
@@ -96,7 +101,9 @@ class DataModuleFromConfig(pl.LightningDataModule):
     """Training, validation and test data from config nodes.
 
     A data set is any object with ``__len__`` and ``__getitem__(SampleKey) -> Mapping`` (see ``ldm.data.sampling``).
-    If it has a method ``collate(samples) -> dict``, that makes its batches; otherwise ``collate`` of this file does.
+    If it has a method ``collate(samples) -> dict``, that makes its batches; otherwise ``collate`` of this file does. If
+    it has ``groups``, a number for each sample, the samples of a batch have one number. If it has ``about()``, that is
+    logged when training starts.
 
     Args:
         batch_size: samples per batch and process.
@@ -164,15 +171,19 @@ class DataModuleFromConfig(pl.LightningDataModule):
 
     def _loader(self, split: str, shuffle: bool, same_every_epoch: bool) -> ResumableLoader:
         dataset, trainer = self.datasets[split], self.trainer
-        sampler = ResumableBatchSampler(
-            len(dataset),
-            self.batch_size,
-            shuffle,
-            self.seed,
-            rank=trainer.global_rank if trainer else 0,
-            num_replicas=trainer.world_size if trainer else 1,
-            same_every_epoch=same_every_epoch,
-        )
+        order: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "shuffle": shuffle,
+            "seed": self.seed,
+            "rank": trainer.global_rank if trainer else 0,
+            "num_replicas": trainer.world_size if trainer else 1,
+            "same_every_epoch": same_every_epoch,
+        }
+        groups = getattr(dataset, "groups", None)
+        sampler = BucketBatchSampler(groups, **order) if groups else ResumableBatchSampler(len(dataset), **order)
+        if trainer and split == "train" and hasattr(dataset, "about"):
+            a_step = self.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+            logger.info("%s", "\n".join(effective_lines(dataset.about(), a_step, trainer.max_steps)))
         if trainer:
             sampler.set_epoch(trainer.current_epoch)
         loader = ResumableLoader(dataset, sampler, self.num_workers, getattr(dataset, "collate", collate))

@@ -84,6 +84,28 @@ DUAL_TEMPLATES: tuple[str, ...] = (
 )
 """Templates for two people, the left one first; the gaps take noun phrases with their article, or bare names."""
 
+STYLE_TEMPLATES: tuple[str, ...] = (
+    "a picture in the style of {}",
+    "a painting in the style of {}",
+    "a drawing in the style of {}",
+    "a sketch in the style of {}",
+    "an artwork in the style of {}",
+    "a rendering in the style of {}",
+    "a close-up in the style of {}",
+    "a bright picture in the style of {}",
+    "a dark picture in the style of {}",
+    "a small painting in the style of {}",
+    "a large painting in the style of {}",
+    "a good picture in the style of {}",
+    "a cropped painting in the style of {}",
+    "a colour drawing in the style of {}",
+    "a black and white drawing in the style of {}",
+    "a portrait in the style of {}",
+    "a landscape in the style of {}",
+    "a still life in the style of {}",
+)
+"""Templates for a manner of painting or drawing rather than what is seen."""
+
 _ARTICLE = re.compile(r"\b(?:a|the|one|my)(?: (?:nice|clean|cool|small|large))? (?=\{\})")
 
 

@@ -1,11 +1,9 @@
 """The people of a run as files to share."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -15,6 +13,7 @@ from ldm.modules.embedding_manager import FORMAT
 from ldm.runs.folder import RunFolder
 from ldm.runs.load import find_run, require_words_of, step_of
 from ldm.weights.people import People, find_basis, people_of, read_basis
+from ldm.weights.read import read_words
 from ldm.weights.textual_inversion import tokens_of, write_a1111, write_diffusers, write_emb_params, write_pt
 
 logger = logging.getLogger(__name__)
@@ -93,14 +92,8 @@ def _write(people: People, row: int, token: str, folder: Path, facts: dict[str, 
 
 
 def _require_words(people: People, sd: Path) -> None:
-    from transformers import CLIPTokenizer
-
-    from ldm.weights.read import check_folder
-
-    check_folder(sd)
-    config: dict[str, Any] = json.loads((sd / "text_encoder" / "config.json").read_text(encoding="utf-8"))
-    tokenizer = CLIPTokenizer.from_pretrained(sd / "tokenizer", local_files_only=True)
-    require_words_of(people.basis, tokenizer, config["hidden_size"], sd)
+    tokenizer, width = read_words(sd)
+    require_words_of(people.basis, tokenizer, width, sd)
 
 
 def _model_of(folder: RunFolder) -> str:

@@ -1,6 +1,6 @@
-"""A model's parts from its folder."""
+"""A model's parts, wherever its weights lie."""
 
-from collections.abc import Iterable
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +11,16 @@ from pydantic import Field
 from torch import nn
 
 from ldm.config.schema import complaint, signature_of
+from ldm.weights.compvis import (
+    LIKE_SD1,
+    open_single,
+    read_single,
+    read_tokenizer,
+    require_fit,
+    require_none,
+    width_of,
+)
+from ldm.weights.hub import hub_folder, is_hub_name
 
 DEFAULTS = "defaults.yaml"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -81,59 +91,115 @@ def check_folder(folder: Path) -> None:
         near = sorted(p.parent.as_posix() for p in folder.parent.glob("*/model_index.json"))
         hint = f"; models beside it: {', '.join(near)}" if near else ""
         raise FileNotFoundError(f"there is no model at {folder}{hint}. The one that comes along is weights/embedded")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is a file; a diffusers folder (with model_index.json) is needed here")
     if missing := [name for name in ("model_index.json", *PARTS) if not (folder / name).exists()]:
         raise FileNotFoundError(f"{folder} is no complete diffusers folder: it lacks {', '.join(missing)}")
 
 
-def read_model(folder: Path | str, dtype: torch.dtype = torch.float32) -> Parts:
-    """The parts of the Stable Diffusion in a diffusers ``folder``.
+def find_model(source: Path | str) -> Path:
+    """Where the weights of a model lie that is named by a folder, a single file, or its name on the hub.
 
     Raises:
-        FileNotFoundError: the folder or one of its parts is missing.
-        ValueError: weights are missing, unknown or of another shape; or tokenizer and text encoder do not fit together.
+        FileNotFoundError: it is none of these.
     """
-    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
+    path = hub_folder(Path(source).as_posix()) if is_hub_name(source) else Path(source)
+    if not path.is_file():
+        check_folder(path)
+    return path
 
-    folder = Path(folder)
-    check_folder(folder)
-    parts = Parts(
-        folder=folder,
-        unet=_whole(UNet2DConditionModel, folder / "unet", torch_dtype=dtype),
-        vae=_whole(AutoencoderKL, folder / "vae", torch_dtype=dtype),
-        text_encoder=_whole(CLIPTextModel, folder / "text_encoder", dtype=dtype),
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
-        scheduler=DDPMScheduler.from_pretrained(folder / "scheduler", local_files_only=True),
-        defaults=read_defaults(folder),
-    )
-    vocabulary, rows = len(parts.tokenizer), parts.text_encoder.config.vocab_size
-    if vocabulary != rows:
-        raise ValueError(
-            f"{folder}: the tokenizer has {vocabulary} entries, the text encoder {rows}; one of them is foreign"
-        )
-    return parts
+
+def read_model(
+    source: Path | str, dtype: torch.dtype = torch.float32, ema: bool = False, like: Path = LIKE_SD1
+) -> Parts:
+    """The parts of the Stable Diffusion in a diffusers folder, a single file (.ckpt, .safetensors), or on the hub.
+
+    Args:
+        source: the folder, the file, or the name OWNER/MODEL.
+        dtype: of the weights.
+        ema: of a single file that holds averaged weights too, take those.
+        like: what a single file lacks: a diffusers folder of the same architecture, with its tokenizer.
+
+    Raises:
+        FileNotFoundError: the model or one of its parts is missing.
+        ValueError: weights are missing, unknown or of another shape; the file is of another family; or tokenizer and
+            text encoder do not fit together.
+    """
+    from diffusers import DDPMScheduler
+
+    place = find_model(source)
+    if place.is_file():
+        networks, beside = read_single(place, dtype, ema, like), like
+    else:
+        networks, beside = _read_folder(place, dtype, ema), place
+    tokenizer = read_tokenizer(beside)
+    require_fit(tokenizer, networks["text_encoder"].config.vocab_size, place)
+    scheduler = DDPMScheduler.from_pretrained(beside / "scheduler", local_files_only=True)
+    return Parts(place, **networks, tokenizer=tokenizer, scheduler=scheduler, defaults=read_defaults(place))
+
+
+def read_words(source: Path | str) -> tuple[Any, int]:
+    """The tokenizer of a model, and the width D of its token vectors; no weight is read.
+
+    Raises:
+        FileNotFoundError: there is no such model.
+        ValueError: the file is of another family.
+    """
+    place = find_model(source)
+    if place.is_file():
+        return read_tokenizer(LIKE_SD1), width_of(open_single(place))
+    config = json.loads((place / "text_encoder" / "config.json").read_text(encoding="utf-8"))
+    return read_tokenizer(place), int(config["hidden_size"])
+
+
+def _read_folder(folder: Path, dtype: torch.dtype, ema: bool) -> dict[str, Any]:
+    """The networks in a diffusers folder.
+
+    Raises:
+        ValueError: averaged weights are wanted, or weights are missing, unknown or of another shape.
+    """
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+    if ema:
+        raise ValueError(f"{folder} is a folder with one set of weights: only a single file holds averages (EMA) too")
+    return {
+        "unet": _whole(UNet2DConditionModel, folder / "unet", torch_dtype=dtype),
+        "vae": _whole(AutoencoderKL, folder / "vae", torch_dtype=dtype),
+        "text_encoder": _whole(CLIPTextModel, folder / "text_encoder", dtype=dtype),
+    }
 
 
 def _whole(kind: Any, folder: Path, **options: Any) -> Any:
     """The network in ``folder``, of which every weight is the file's; the libraries would draw what is missing.
 
     Raises:
-        ValueError: weights are missing, unknown or of another shape.
+        FileNotFoundError: it holds no weights.
+        ValueError: weights are missing, unknown or of another shape, or the file is damaged.
     """
+    from safetensors import SafetensorError
+
     options |= {"local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-    network, info = kind.from_pretrained(folder, **options)
+    options["variant"] = variant_of(folder)
+    try:
+        network, info = kind.from_pretrained(folder, **options)
+    except (SafetensorError, OSError) as error:
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        raise ValueError(f"the weights in {folder} are truncated or damaged: get them again ({reason})") from error
     shapes = [f"{name} {tuple(file)} instead of {tuple(model)}" for name, file, model in info["mismatched_keys"]]
     wrong = {"missing": info["missing_keys"], "unknown": info["unexpected_keys"], "of another shape": shapes}
-    if faults := [f"{len(names)} {what}: {_first(names)}" for what, names in wrong.items() if names]:
-        raise ValueError(f"the weights in {folder} are not those of its config.json ({'; '.join(faults)})")
+    require_none(wrong, f"the weights in {folder} are not those of its config.json")
     return network
 
 
-def _first(names: Iterable[str], count: int = 3) -> str:
-    ordered = sorted(names)
-    return ", ".join(ordered[:count]) + (", ..." if len(ordered) > count else "")
+def variant_of(folder: Path) -> str | None:
+    """``fp16`` where a folder of the hub holds only the half-precision files of a network.
+
+    Raises:
+        FileNotFoundError: it holds no weights at all.
+    """
+    names = [path.name for pattern in ("*.safetensors*", "*.bin*") for path in folder.glob(pattern)]
+    if not names:
+        raise FileNotFoundError(f"{folder} holds no weights, neither .safetensors nor .bin")
+    return "fp16" if all(".fp16" in name for name in names) else None
 
 
 def read_defaults(folder: Path) -> ModelDefaults:

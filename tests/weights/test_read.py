@@ -44,10 +44,26 @@ def test_a_folder_that_is_not_there_is_answered_with_those_that_are(copy: Path) 
         check_folder(copy / "nowhere")
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "model.ckpt").touch()
-    with pytest.raises(FileNotFoundError, match=r"model\.ckpt is a file; a diffusers folder .* is needed here"):
-        read_model(tmp_path / "model.ckpt")
+def test_only_a_single_file_holds_averages(tiny_model: Path) -> None:
+    with pytest.raises(ValueError, match=r"is a folder with one set of weights: only a single file holds averages"):
+        read_model(tiny_model, ema=True)
+
+
+def test_a_truncated_or_missing_file_is_named(copy: Path) -> None:
+    file = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises((ValueError, OSError), match=r"unet are truncated or damaged: get them again"):
+        read_model(copy)
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match=r"unet holds no weights, neither \.safetensors nor \.bin"):
+        read_model(copy)
+
+
+def test_a_folder_of_half_precision_files_only_is_read(copy: Path) -> None:
+    """As some models on the hub are stored: unet/diffusion_pytorch_model.fp16.safetensors."""
+    for file in copy.glob("*/*.safetensors"):
+        file.rename(file.with_suffix(".fp16.safetensors"))
+    assert read_model(copy).sample_size_px == 16
 
 
 def test_missing_parts_are_all_named(copy: Path) -> None:

@@ -1,0 +1,74 @@
+"""What a file is: the families that people mix up, told apart by names and shapes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ldm.weights.family import family_of
+from ldm.weights.tensors import TensorFile
+
+SD = {
+    "model.diffusion_model.input_blocks.0.0.weight": (320, 4, 3, 3),
+    "first_stage_model.encoder.conv_in.weight": (128, 3, 3, 3),
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight": (4, 768),
+}
+TO_K = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
+XL = "conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias"
+
+
+def file(shapes: dict[str, tuple[int, ...]], content: Any = None) -> TensorFile:
+    tensors: dict[str, Tensor] = {name: torch.empty(shape) for name, shape in shapes.items()}
+    return TensorFile(Path("a"), tensors, content=content)
+
+
+CASES = [
+    (SD, "model", "a Stable Diffusion 1.x"),
+    (SD | {TO_K: (4, 1024)}, "model", "a Stable Diffusion 2.x"),
+    (
+        SD | {"model.diffusion_model.input_blocks.0.0.weight": (2, 9, 3, 3)},
+        "model",
+        "a Stable Diffusion 1.x for inpainting",
+    ),
+    (SD | {XL: (4,)}, "model", "a Stable Diffusion XL"),
+    ({"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": (4, 8)}, "lora", "a LoRA in kohya's form"),
+    ({"unet.mid_block.attentions.0.proj_in.lora_A.weight": (4, 8)}, "lora", "a LoRA in diffusers' form"),
+    ({"lora_unet_x.hada_w1_a": (4, 8)}, "lora", "a LyCORIS (LoHa, LoKr or IA3)"),
+    ({"emb_params": (2, 768)}, "embedding", "a textual inversion"),
+    ({"<cat>": (768,)}, "embedding", "a textual inversion in diffusers' form"),
+    ({"clip_l": (2, 768), "clip_g": (2, 1280)}, "embedding", "a textual inversion of Stable Diffusion XL"),
+    ({"control_model.zero_convs.0.0.weight": (4, 4, 1, 1)}, "part", "a ControlNet"),
+    ({"controlnet_cond_embedding.conv_in.weight": (4, 4, 1, 1)}, "part", "a ControlNet"),
+    ({"first_stage_model.encoder.conv_in.weight": (128, 3, 3, 3)}, "part", "a VAE"),
+    ({"decoder.conv_in.weight": (128, 3, 3, 3)}, "part", "a VAE"),
+    ({"down_blocks.0.resnets.0.conv1.weight": (4, 4, 3, 3)}, "part", "a UNet in diffusers' form"),
+    ({"text_model.embeddings.token_embedding.weight": (4, 4)}, "part", "a text encoder"),
+    ({"mean": (2, 4), "axes": (2, 3, 4), "sigma": (2, 3)}, "people", "a celeb basis"),
+    ({"ids": (2,), "coefficients": (2, 2, 3)}, "people", "a file of people on a celeb basis"),
+    ({"personalization.memory.total": (2, 3)}, "people", "a checkpoint of one of our runs (last.ckpt)"),
+    (
+        {f"weight.{n}": (4, 4, 3, 3) for n in range(9)},
+        "unknown",
+        "something unknown (weight.0, weight.1,",
+    ),
+    ({}, "unknown", "a file without tensors"),
+]
+
+
+@pytest.mark.parametrize(("shapes", "kind", "words"), CASES)
+def test_families_are_told_apart(shapes: dict[str, tuple[int, ...]], kind: str, words: str) -> None:
+    family = family_of(file(shapes))
+    assert family.kind == kind
+    assert family.words.startswith(words)
+
+
+def test_flux_is_none_of_ours() -> None:
+    name = "model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale"
+    assert family_of(file({name: (128,)})).words == "a model of another kind (flux-schnell)"
+
+
+def test_pickled_people_and_inversions_are_told_by_what_is_beside_the_tensors() -> None:
+    assert family_of(file({}, {"string_to_param": {}})).words == "a textual inversion in AUTOMATIC1111's form"
+    assert family_of(file({}, {"id_coefficients": []})).words == "a file of people in CelebBasis's form"

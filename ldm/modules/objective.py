@@ -58,6 +58,9 @@ class DiffusionObjective(nn.Module):
         min_snr_gamma: clip of the signal-to-noise ratio, 5 in the paper; null weights all timesteps alike.
         noise_offset: share of noise that is constant over a channel, so that overall brightness is learned.
         prior_loss_weight: of class pictures.
+        timestep_shift: 1 draws all timesteps alike; larger ones draw more of high noise, where it is decided what is
+            seen: u in [0, 1) becomes s u / (1 + (s - 1) u). Source: Esser et al. 2024, "Scaling Rectified Flow
+            Transformers", eq. 23.
     """
 
     def __init__(
@@ -65,10 +68,19 @@ class DiffusionObjective(nn.Module):
         min_snr_gamma: Annotated[float, Field(gt=0)] | None = None,
         noise_offset: Annotated[float, Field(ge=0)] = 0.0,
         prior_loss_weight: Annotated[float, Field(ge=0)] = 1.0,
+        timestep_shift: Annotated[float, Field(gt=0)] = 1.0,
     ) -> None:
         super().__init__()
         self.min_snr_gamma, self.noise_offset = min_snr_gamma, noise_offset
-        self.prior_loss_weight = prior_loss_weight
+        self.prior_loss_weight, self.timestep_shift = prior_loss_weight, timestep_shift
+
+    def timesteps(self, count: int, num_train_timesteps: int, generator: torch.Generator) -> Tensor:
+        """(count,) int64 timesteps, drawn on the CPU so that every device trains on the same."""
+        if self.timestep_shift == 1:
+            return torch.randint(num_train_timesteps, (count,), generator=generator)
+        drawn = torch.rand(count, generator=generator, dtype=torch.float64)
+        shifted = self.timestep_shift * drawn / (1 + (self.timestep_shift - 1) * drawn)
+        return (shifted * num_train_timesteps).long()
 
     def noise(self, latents: Tensor, generator: torch.Generator) -> Tensor:
         """(B, c, h, w) noise like ``latents``, from a CPU generator so that every device draws the same."""

@@ -190,3 +190,15 @@ def test_a_batch_of_one_kind_has_a_gradient() -> None:
     prior_preserving(per_sample, torch.zeros(2, dtype=torch.bool), 0.5).backward()  # type: ignore[no-untyped-call]
     assert per_sample.grad is not None
     assert per_sample.grad.tolist() == [0.5, 0.5]
+
+
+def test_without_a_shift_all_timesteps_are_drawn_alike() -> None:
+    drawn = DiffusionObjective().timesteps(1000, 1000, torch.Generator().manual_seed(3))
+    assert drawn.equal(torch.randint(1000, (1000,), generator=torch.Generator().manual_seed(3)))
+
+
+def test_a_shift_draws_more_of_high_noise() -> None:
+    """Half of the draws lie above s / (1 + s) of the schedule, and none beyond its ends."""
+    drawn = DiffusionObjective(timestep_shift=2.5).timesteps(20_000, 1000, torch.Generator().manual_seed(3))
+    assert (drawn >= 0).all() and (drawn < 1000).all()
+    assert (drawn > 1000 * 2.5 / 3.5).float().mean() == pytest.approx(0.5, abs=0.02)

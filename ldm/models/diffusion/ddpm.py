@@ -144,7 +144,7 @@ class LatentDiffusion(pl.LightningModule):
         latents = self.encode_first_stage(batch, draws)  # (B, c, h, w)
         noise = self.objective.noise(latents, draws)
         steps = self.noise_scheduler.config.num_train_timesteps
-        timesteps = torch.randint(steps, (len(latents),), generator=draws).to(latents.device)  # (B,)
+        timesteps = self.objective.timesteps(len(latents), steps, draws).to(latents.device)  # (B,)
         noisy = self.noise_scheduler.add_noise(latents, noise, timesteps)
         conditioning = self._conditioning(self._drop_captions(batch["caption"], draws), batch)
         prediction = self.predict(noisy, timesteps, conditioning)
@@ -200,9 +200,8 @@ class LatentDiffusion(pl.LightningModule):
 
     def kept_names(self) -> set[str]:
         """State-dict keys that a checkpoint holds: trained parameters and the personalization's own state."""
-        return {f"personalization.{name}" for name in self.personalization.state_dict()} | set(
-            self.trained_parameters()
-        )
+        own = self.personalization.state_dict(prefix="personalization.")
+        return own.keys() | self.trained_parameters().keys()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and the personalization's buffers: kilobytes, not gigabytes."""

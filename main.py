@@ -4,9 +4,9 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: idle threads must not spin
 
@@ -70,8 +70,7 @@ def check_and_train(options: Options) -> int:
     else:
         run = old
         log_differences(run, config)
-        run.go_on(config, environment(seed))
-    return train(options, config, model, run, checkpoint)
+    return train(options, config, model, run, checkpoint, environment(seed))
 
 
 def dry_run(config: "DictConfig", seed: int, old: "RunFolder | None") -> int:
@@ -89,18 +88,34 @@ def dry_run(config: "DictConfig", seed: int, old: "RunFolder | None") -> int:
 
 
 def train(
-    options: Options, config: "DictConfig", model: "LightningModule", run: "RunFolder", checkpoint: Path | None
+    options: Options,
+    config: "DictConfig",
+    model: "LightningModule",
+    run: "RunFolder",
+    checkpoint: Path | None,
+    versions: "Mapping[str, Any]",
 ) -> int:
-    """Train, and say where everything lies and what to type next."""
+    """Train, and say where everything lies and what to type next.
+
+    The config of a run that goes on is replaced once its checkpoint is loaded: what cannot begin changes nothing.
+    """
     from ldm.runs import train as training
-    from ldm.runs.folder import process_rank
+    from ldm.runs.processes import process_rank
 
     if process_rank() == 0:
         print(f"Run: {run.path}", flush=True)
     go_on = f"python main.py -r {shlex.quote(str(run.path))} -t"
+    begun = (lambda: run.go_on(config, versions)) if checkpoint else None
     try:
         code = training.train(
-            config, model, run, checkpoint, scale_lr=options.scale_lr, test=not options.no_test, debug=options.debug
+            config,
+            model,
+            run,
+            checkpoint,
+            scale_lr=options.scale_lr,
+            test=not options.no_test,
+            debug=options.debug,
+            begun=begun,
         )
     except BaseException:
         if (run.checkpoints / "last.ckpt").exists():

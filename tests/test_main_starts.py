@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from ldm.runs.folder import FOLDER_VARIABLE, RunFolder
+from ldm.runs.folder import RunFolder
 from ldm.runs.load import find_run
+from ldm.runs.processes import FOLDER_VARIABLE
 from main import main
 from tests.runs.tiny import TinyData, TinyModel, tiny_tree
 
@@ -105,6 +106,9 @@ def test_going_on_with_what_cannot_be_built_changes_nothing(here: Path) -> None:
     assert main(["-r", str(path), "-t", f"model.target={__name__}.ModelInterrupted", "model.params=null"]) == 130
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
     assert main(["-r", str(path), "-t", *FP16]) == 1
+    assert main(["-r", str(path), "-t", "data.params.batch_size=3", "lightning.trainer.max_steps=9"]) == 1
+    configs = (run.project_config, run.lightning_config, run.configs / "environment.json")
+    assert all(file.read_bytes() == before[file] for file in configs)
     assert run.checkpoint() == run.checkpoints / "last.ckpt", "a run that was there before is never removed"
 
 

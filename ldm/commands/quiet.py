@@ -8,6 +8,8 @@ MEANT = {
     "transformers.utils.import_utils": "requires torchvision (not installed)",
     # a model is written in half precision; what is in memory stays as it is
     "diffusers.models.modeling_utils": "that should be kept in float32",
+    # 4-bit weights are not used here, only the 8-bit optimizer
+    "bitsandbytes.backends.cpu.ops": "gemm_4bit_forward",
 }
 """Words of a message to leave out, by the logger that says it."""
 

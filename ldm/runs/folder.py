@@ -16,16 +16,14 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ldm.config import split_lightning, to_yaml
-from ldm.files import write_json, write_text
+from ldm.files import sweep, write_json, write_text
+from ldm.runs.processes import FOLDER_VARIABLE, agree_on_folder, process_rank
 from ldm.runs.whole import fault
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = ("last.ckpt", "previous.ckpt")
 """What a run can go on from, newest first."""
-
-FOLDER_VARIABLE = "LDM_RUN_FOLDER"
-"""Tells the further processes of a run (ddp) which folder the first one made."""
 
 EXPORT = re.compile(r"(?P<name>.+)_gs-(?P<step>\d+)(\.safetensors|\.pt)?")
 
@@ -65,12 +63,13 @@ class RunFolder:
             RuntimeError: this is a further process, and nothing tells which folder the first one made.
         """
         if process_rank() > 0:
-            return cls.open(_made_by_first_process())
+            return cls.open(agree_on_folder())
         run = cls._make(logdir, f"_{name}" if name else "", datadir)
         for folder in (run.configs, run.checkpoints, run.images):
             folder.mkdir(exist_ok=True)
         run.write_configs(config)
         write_json(run.configs / "environment.json", environment)
+        agree_on_folder(run.path)
         return run
 
     @classmethod
@@ -143,9 +142,14 @@ class RunFolder:
         write_text(self.project_config, to_yaml(project))
 
     def go_on(self, config: DictConfig, environment: Mapping[str, Any]) -> None:
-        """Keep the config that the run goes on with, and the versions beside those it began with."""
+        """Keep the config that the run goes on with, and the versions beside those it began with.
+
+        What a killed process left half-written among configs and pictures is gone then.
+        """
         if process_rank() > 0:
             return
+        for folder in (self.configs, self.images, self.images / "train"):
+            sweep(folder)
         self.write_configs(config)
         path = self.configs / "environment.json"
         began = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -212,22 +216,6 @@ class RunFolder:
             yield
         finally:
             del os.environ[FOLDER_VARIABLE]
-
-
-def process_rank() -> int:
-    """Which process of a distributed run this is; 0 where there is only one."""
-    ranks = (os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
-    return next((int(rank) for rank in ranks if rank), 0)
-
-
-def _made_by_first_process() -> Path:
-    try:
-        return Path(os.environ[FOLDER_VARIABLE])
-    except KeyError:
-        raise RuntimeError(
-            f"process {process_rank()} does not know the run's folder: let Lightning start the processes "
-            f"(lightning.trainer.devices=...), or set {FOLDER_VARIABLE} to the same path for all of them"
-        ) from None
 
 
 def _runs_in(folder: Path) -> str:

@@ -3,6 +3,7 @@
 import logging
 import signal
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from ldm.files import full_disk_named
-from ldm.runs.folder import RunFolder, process_rank
+from ldm.runs.folder import RunFolder
 from ldm.runs.loggers import build_loggers, log_config
 from ldm.runs.photo_tools import RunTools
+from ldm.runs.processes import process_rank
 from ldm.runs.summary import trained
 from ldm.runs.trainer import Training, build_trainer
 from ldm.runs.weights_and_biases import Wandb
@@ -48,6 +50,7 @@ def train(
     scale_lr: bool = True,
     test: bool = True,
     debug: bool = False,
+    begun: Callable[[], None] | None = None,
 ) -> int:
     """Train until the config's end or a signal; 0, or 128 + the signal.
 
@@ -61,9 +64,10 @@ def train(
         scale_lr: see ``scaled_learning_rate``.
         test: test afterwards, if there is test data.
         debug: keep W&B offline.
+        begun: called when everything is loaded and the first step is about to be made.
     """
     try:
-        return _train(config, model, run, checkpoint, scale_lr, test, debug)
+        return _train(config, model, run, checkpoint, scale_lr, test, debug, begun)
     except BaseException as error:
         if model.global_step == 0:
             run.discard()
@@ -81,6 +85,7 @@ def _train(
     scale_lr: bool,
     test: bool,
     debug: bool,
+    begun: Callable[[], None] | None,
 ) -> int:
     data = instantiate_from_config(config.data)
     if hasattr(data, "inject"):
@@ -89,6 +94,9 @@ def _train(
     lightning = tree.get("lightning") or {}
     loggers = build_loggers(lightning, run, debug)
     training = build_trainer(lightning, run, loggers)
+    if begun:
+        first = pl.callbacks.LambdaCallback(on_train_start=lambda *_: begun())
+        training.trainer.callbacks.insert(0, first)  # type: ignore[attr-defined]
     if "base_learning_rate" in config.model:
         model.learning_rate = scaled_learning_rate(  # type: ignore[assignment]
             config, training.trainer, scale_lr

@@ -16,7 +16,8 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from ldm.files import write_json
-from ldm.runs.folder import RunFolder, process_rank
+from ldm.runs.folder import RunFolder
+from ldm.runs.processes import process_rank
 
 logger = logging.getLogger(__name__)
 

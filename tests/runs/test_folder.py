@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from ldm.runs.folder import FOLDER_VARIABLE, RunFolder, process_rank
+from ldm.runs.folder import RunFolder
+from ldm.runs.processes import FOLDER_VARIABLE, process_rank
 from ldm.runs.whole import seal
 from tests.runs.tiny import tiny_tree
 

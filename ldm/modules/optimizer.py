@@ -1,7 +1,8 @@
 """How trained parameters are moved: AdamW and its learning rate over the steps."""
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -10,25 +11,31 @@ from torch import nn
 Group = tuple[float, tuple[int, int]]
 """Factor of the learning rate; first step, and the end of the steps (-1: none)."""
 ALWAYS = (0, -1)
+Decay = Literal["linear", "cosine"]
 
 
 class Trapezoid:
-    """Factor of the learning rate: linear warm-up to 1, constant, linear decay to 0 at ``max_steps``.
+    """Factor of the learning rate: linear warm-up to 1, constant, decay to 0 at ``max_steps``.
 
     Args:
         max_steps: of the whole run; -1 for no end, which has no decay.
         warmup_steps: until the factor is 1.
         decay_fraction: share of all steps, at the end, over which it falls.
+        decay: along a line, or along half a wave of the cosine.
     """
 
-    def __init__(self, max_steps: int, warmup_steps: int = 0, decay_fraction: float = 0.0) -> None:
+    def __init__(
+        self, max_steps: int, warmup_steps: int = 0, decay_fraction: float = 0.0, decay: Decay = "linear"
+    ) -> None:
         self.max_steps, self.warmup_steps, self.decay_fraction = max_steps, warmup_steps, decay_fraction
+        self.decay = decay
 
     def __call__(self, step: int) -> float:
         """The factor at ``step``, counted from 0."""
         factor = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
         if self.max_steps > 0 and self.decay_fraction > 0:
-            factor = min(factor, max(0.0, (self.max_steps - step) / (self.max_steps * self.decay_fraction)))
+            left = min(1.0, max(0.0, (self.max_steps - step) / (self.max_steps * self.decay_fraction)))
+            factor = min(factor, left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
         return factor
 
 
@@ -40,7 +47,8 @@ class AdamW:
         betas: decay of the running means of the gradient and of its square.
         eight_bit: keep the optimizer's state in 8 bits (bitsandbytes).
         warmup_steps: steps of linear warm-up.
-        decay_fraction: share of all steps at the end over which the learning rate falls to zero.
+        decay_fraction: share of all steps at the end over which the learning rate falls to zero; 0 is a constant one.
+        decay: how it falls; ``cosine`` with a fraction of 1 is the usual cosine schedule.
         lr_factors: by a part of a parameter's name, what its learning rate is multiplied with, for example
             ``{token_embedding: 5}``; the first part that fits counts.
         windows: by a part of a parameter's name, the first step at which it is trained and the first at which it is not
@@ -54,6 +62,7 @@ class AdamW:
         eight_bit: bool = False,
         warmup_steps: Annotated[int, Field(ge=0)] = 0,
         decay_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        decay: Decay = "linear",
         lr_factors: Mapping[str, Annotated[float, Field(gt=0)]] | None = None,
         windows: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
@@ -64,7 +73,7 @@ class AdamW:
                     f"windows: {part}: [{first}, {end}] is no time: [first step, end], end -1 for all the rest"
                 )
         self.weight_decay, self.betas, self.eight_bit = weight_decay, betas, eight_bit
-        self.warmup_steps, self.decay_fraction = warmup_steps, decay_fraction
+        self.warmup_steps, self.decay_fraction, self.decay = warmup_steps, decay_fraction, decay
 
     def build(
         self, parameters: Mapping[str, nn.Parameter], learning_rate: float, max_steps: int, precision: str = "32-true"
@@ -118,7 +127,7 @@ class AdamW:
         first, end = window
         if end == -1 or 0 < max_steps < end:
             end = max_steps
-        inside = Trapezoid(end - first if end > 0 else -1, self.warmup_steps, self.decay_fraction)
+        inside = Trapezoid(end - first if end > 0 else -1, self.warmup_steps, self.decay_fraction, self.decay)
         return lambda step: inside(step - first) if step >= first and (end <= 0 or step < end) else 0.0
 
 

@@ -1,3 +1,4 @@
+import math
 import sys
 
 import pytest
@@ -14,6 +15,9 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
 
 def test_without_warmup_and_decay_it_is_constant() -> None:
     assert {Trapezoid(10)(step) for step in range(20)} == {1.0}
+    wave = Trapezoid(10, decay_fraction=1.0, decay="cosine")
+    assert [wave(step) for step in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
+    assert wave(2) == pytest.approx((1 + math.cos(math.pi * 0.2)) / 2)
     assert {Trapezoid(-1, decay_fraction=0.5)(step) for step in range(20)} == {1.0}, "a run without end has no decay"
 
 

@@ -26,6 +26,7 @@ CALLBACKS = {
     "image_logger": "ldm.runs.callbacks.ImageLogger",
     "ema": "ldm.runs.ema.Ema",
     "identity": "ldm.runs.identity.StopOnIdentity",
+    "previews": "ldm.runs.previews.Previews",
 }
 WANDB = "ldm.runs.weights_and_biases.Wandb"
 LOGGER = Parameter("logger", Literal["tensorboard", "wandb"] | None, False, None)

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from ldm.commands import prepare_crop
+
 app = typer.Typer(help=__doc__, no_args_is_help=True)
+app.command()(prepare_crop.crop)
 
 
 @app.command()

@@ -47,10 +47,10 @@ def list_photos(folder: Path, leave_out: Path | None = None) -> list[Path]:
     return photos
 
 
-def read_photo(path: Path) -> Image.Image:
+def read_photo(path: Path, behind: str = "white") -> Image.Image:
     """The photo at ``path`` as it is meant to be seen: turned by its EXIF tag, first frame, RGB of 8 bits.
 
-    Transparency is laid on white; grey, palette, CMYK, 16-bit and float pictures are converted.
+    Transparency is laid on the colour ``behind``; grey, palette, CMYK, 16-bit and float pictures are converted.
 
     Raises:
         PhotoError: missing, empty, truncated, or not a picture.
@@ -64,7 +64,7 @@ def read_photo(path: Path) -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow's remarks about odd EXIF and big files
             with Image.open(path) as opened:
                 opened.load()
-                return to_rgb(ImageOps.exif_transpose(opened))
+                return to_rgb(ImageOps.exif_transpose(opened), behind)
     except UnidentifiedImageError as error:
         if path.suffix.lower() in UNREADABLE_SUFFIXES:
             raise PhotoError(f"{path} is in Apple's HEIC format: save it as JPEG first") from error
@@ -75,14 +75,13 @@ def read_photo(path: Path) -> Image.Image:
         raise PhotoError(f"{path} is damaged or cut off: {error}") from error
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """``image`` in mode RGB: transparency on white, more than 8 bits scaled down not clipped, colours as sRGB."""
+def to_rgb(image: Image.Image, behind: str = "white") -> Image.Image:
+    """``image`` in mode RGB: transparency on the colour ``behind``, more than 8 bits scaled down not clipped, colours as sRGB."""
     if image.mode in {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}:
         image = _eight_bits(image)
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        flat = Image.alpha_composite(white, rgba).convert("RGB")
+        flat = Image.alpha_composite(Image.new("RGBA", rgba.size, behind), rgba).convert("RGB")
     else:
         flat = image if image.mode == "CMYK" else image.convert("RGB")
     return _srgb(flat, image.info.get("icc_profile")).convert("RGB")

@@ -164,7 +164,8 @@ def test_a_soft_face_is_objected_to(astronaut):
 def command(model, folder, *more):
     root = Path(__file__).resolve().parents[2]
     return [
-        "--base", str(root / "configs/stable-diffusion/dreambooth.yaml"), "-t", "-n", "db", "--actual_resume", f"{model}",
+        "--base", str(root / "configs/stable-diffusion/dreambooth.yaml"), "-t", "-n", "db",
+        "--actual_resume", str(model),
         "--data_root", str(folder / "photos"), "-l", str(folder / "logs"), "lightning.trainer.accelerator=cpu",
         "lightning.trainer.max_steps=2", "lightning.callbacks.image_logger.params.batch_frequency=1000",
         "model.params.face_backend=yunet-sface", "data.params.train.params.num_variants=2",

@@ -101,8 +101,8 @@ def _train(
         model.learning_rate = scaled_learning_rate(  # type: ignore[assignment]
             config, training.trainer, scale_lr
         )
-    found = trained(model)
-    logger.info("training %s of %s parameters", f"{found.total:,}", f"{found.whole:,}")
+    lines = trained(model).lines(float(model.learning_rate))  # type: ignore[arg-type]
+    logger.info("what is trained:%s", "".join(f"\n  {line}" for line in lines))
     log_config(loggers, tree)
     try:
         with run.announced(), full_disk_named(run.path):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ldm.commands.bars import bar
+from ldm.commands.drawing_add_ons import guided, require_control
 from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder_name, parse_steps
-from ldm.commands.drawing_settings import settings_for, source_for
-from ldm.commands.generate_options import Between, FromPicture, How, What, Who
+from ldm.commands.drawing_settings import drawn_size, settings_for, source_for
+from ldm.commands.generate_options import AddOns, Between, Control, FromPicture, How, What, Who
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Order:
     how: How = field(default_factory=How)
     picture: FromPicture = field(default_factory=FromPicture)
     between: Between = field(default_factory=Between)
+    add_ons: AddOns = field(default_factory=AddOns)
+    control: Control = field(default_factory=Control)
     out: Path | None = None
 
 
@@ -61,7 +64,7 @@ def draw(order: Order) -> Drawn:
         if order.between.interpolate is not None:
             samples = _draw_between(order, prompts, folder, failed, advance)
         else:
-            for drawer in drawers(order.who, failed):
+            for drawer in drawers(order.who, order.add_ons, failed):
                 samples += _draw(order, drawer, prompts, folder, advance)
     if failed and not samples:
         raise RuntimeError(f"none of the checkpoints in {order.who.weights} could be read: {', '.join(failed)}")
@@ -96,6 +99,7 @@ def _require_sense(order: Order) -> None:
         raise ValueError("--strength and --mask belong to a picture: give --init-image FILE")
     if picture.mask is None and picture.feather is not None:
         raise ValueError("--feather belongs to a mask: give --mask FILE")
+    require_control(order.control)
     if order.between.interpolate is not None and picture.init_image is not None:
         raise ValueError("--interpolate goes from noise to noise: leave out --init-image")
 
@@ -119,7 +123,9 @@ def _draw(
     source = source_for(drawer.model, order.picture, order.how)
     pipeline = _pipeline(PersonFromPicture if source else PersonPipeline, drawer, settings.sampler)
     _check(order, pipeline, prompts)
-    return draw_prompts(pipeline, prompts, settings, folder, drawer.facts, drawer.suffix, advance, source)
+    with guided(drawer.model, order.control, drawn_size(drawer.model, settings, source)) as told:
+        facts = {**drawer.facts, **told}
+        return draw_prompts(pipeline, prompts, settings, folder, facts, drawer.suffix, advance, source)
 
 
 def _draw_between(
@@ -131,14 +137,15 @@ def _draw_between(
     from ldm.runs.draw import write_settings
 
     samples: list[dict[str, Any]] = []
-    for drawer, ends in strips(order.who, order.between, prompts, order.how.seed, failed):
+    for drawer, ends in strips(order.who, order.add_ons, order.between, prompts, order.how.seed, failed):
         settings = settings_for(drawer.model, order.how, order.what)
         pipeline = _pipeline(PersonPipeline, drawer, settings.sampler)
         _check(order, pipeline, [end.prompt for end in ends])
-        made = draw_between(
-            pipeline, ends, order.between.frames, settings, folder, drawer.facts, drawer.suffix, advance
-        )
-        write_settings(folder, settings, drawer.facts, made)
+        name = drawer.model_told if order.between.interpolate == "people" else drawer.suffix
+        with guided(drawer.model, order.control, drawn_size(drawer.model, settings)) as told:
+            facts = {**drawer.facts, **told}
+            made = draw_between(pipeline, ends, order.between.frames, settings, folder, facts, name, advance)
+        write_settings(folder, settings, facts, made)
         samples += made
     return samples
 

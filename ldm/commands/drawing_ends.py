@@ -6,14 +6,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ldm.commands.drawing_models import Drawer, drawers
-from ldm.commands.generate_options import Between, Who
+from ldm.commands.generate_options import AddOns, Between, Who
 
 if TYPE_CHECKING:
     from ldm.runs.between import End
 
 
 def strips(
-    who: Who, between: Between, prompts: Sequence[str], seed: int, failed: list[str]
+    who: Who, add_ons: AddOns, between: Between, prompts: Sequence[str], seed: int, failed: list[str]
 ) -> "Iterator[tuple[Drawer, list[End]]]":
     """What draws, and the ends that it goes through: two or more seeds, prompts or choices of people.
 
@@ -23,11 +23,11 @@ def strips(
     from ldm.runs.between import End
 
     if between.interpolate == "people":
-        yield from _between_people(who, prompts, seed, failed)
+        yield from _between_people(who, add_ons, prompts, seed, failed)
         return
     if between.interpolate == "prompts" and len(prompts) < 2:
         raise ValueError("--interpolate prompts goes from one prompt to the next: give --prompt twice")
-    for drawer in drawers(who, failed):
+    for drawer in drawers(who, add_ons, failed):
         if between.interpolate == "prompts":
             yield drawer, [End(prompt, prompt, seed) for prompt in prompts]
             continue
@@ -37,7 +37,7 @@ def strips(
 
 
 def _between_people(
-    who: Who, prompts: Sequence[str], seed: int, failed: list[str]
+    who: Who, add_ons: AddOns, prompts: Sequence[str], seed: int, failed: list[str]
 ) -> "Iterator[tuple[Drawer, list[End]]]":
     from ldm.runs.between import End
 
@@ -45,7 +45,7 @@ def _between_people(
         raise ValueError("--interpolate people goes from one choice of people to the next: give --people twice")
     if len({choice.count(",") for choice in who.people}) > 1:
         raise ValueError("--interpolate people: all choices must be of as many people")
-    found = drawers(replace(who, mean=False), failed)
+    found = drawers(replace(who, mean=False), add_ons, failed)
     while choices := list(islice(found, len(who.people))):  # all of one model: the next one may take its place
         told = [", ".join(drawer.facts["people"]) for drawer in choices]
         together = replace(choices[0], facts={**choices[0].facts, "people": told})

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ldm.commands.generate_options import Who
+from ldm.commands.drawing_add_ons import lay_on
+from ldm.commands.generate_options import AddOns, Who
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -45,8 +46,8 @@ class Drawer:
         return "_".join(part for part in (self.people_told, self.model_told) if part)
 
 
-def drawers(who: Who, failed: list[str]) -> Iterator[Drawer]:
-    """One for each step or checkpoint, and of each for every choice of people.
+def drawers(who: Who, add_ons: AddOns, failed: list[str]) -> Iterator[Drawer]:
+    """One for each step or checkpoint, and of each for every choice of people; with what is laid over the model.
 
     Checkpoints of a folder that cannot be read are named in ``failed``.
 
@@ -54,8 +55,11 @@ def drawers(who: Who, failed: list[str]) -> Iterator[Drawer]:
         ValueError: people are asked of a plain model.
         LookupError: a person or a step that does not exist; those that do are listed.
     """
+    known, told = None, {}
     for model, facts in _models(who, failed):
-        yield from _by_people(who, model, facts)
+        if model is not known:  # a run's model after another step may be the same, with other people
+            known, told = model, lay_on(model, add_ons)
+        yield from _by_people(who, model, {**facts, **told})
 
 
 def _models(who: Who, failed: list[str]) -> Iterator[tuple[Any, dict[str, Any]]]:

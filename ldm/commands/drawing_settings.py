@@ -30,6 +30,14 @@ def settings_for(model: Any, how: How, what: What) -> "DrawSettings":
     )
 
 
+def drawn_size(model: Any, settings: "DrawSettings", source: "SourcePicture | None" = None) -> tuple[int, int]:
+    """Width and height of what is drawn, in pixels."""
+    if source is not None:
+        return source.picture.size
+    native = int(model.sample_size_px)
+    return settings.width or native, settings.height or native
+
+
 def source_for(model: Any, given: FromPicture, how: How) -> "SourcePicture | None":
     """The picture to begin with; None where noise is."""
     from ldm.models.diffusion.from_picture import require_strength

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands.generate_options import Between, FromPicture, How, What, Who
+from ldm.commands.generate_options import AddOns, Between, Control, FromPicture, How, What, Who
 from ldm.commands.grouped import grouped
 
 
@@ -16,6 +16,8 @@ def generate(
     how: How,
     picture: FromPicture,
     between: Between,
+    add_ons: AddOns,
+    control: Control,
     out: Annotated[Path | None, typer.Option(help="Output folder, added to; default: outputs/RUN.")] = None,
 ) -> None:
     """Draw pictures: samples, one grid a prompt, and settings.json.
@@ -33,10 +35,14 @@ def generate(
       python -m ldm generate --weights logs/RUN --prompt "a photo of sks" -v 4
 
       python -m ldm generate --run RUN --prompt "a photo of sks" --people 0 --people 1 --interpolate people
+
+      python -m ldm generate --run RUN --prompt "a photo of sks" --lora STYLE.safetensors:0.7 --embedding HAT.pt
+
+      python -m ldm generate --run RUN --prompt "a photo of sks" --controlnet DIR --control canny --control-image ME.jpg
     """
     from ldm.commands.drawing import Order, draw
 
-    drawn = draw(Order(who, what, how, picture, between, out))
+    drawn = draw(Order(who, what, how, picture, between, add_ons, control, out))
     number = len(drawn.samples)
     print(f"{number} picture{'' if number == 1 else 's'} in {drawn.folder}")
     if drawn.failed:

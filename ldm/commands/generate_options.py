@@ -13,6 +13,7 @@ def _in(panel: str, *names: str, **about: Any) -> Any:
 
 MODEL, WHAT, HOW = "Model and people", "What is drawn", "How it is drawn"
 PICTURE, BETWEEN = "From a picture", "From one to the other"
+MORE, CONTROL = "Laid over the model", "Guided by edges, points, depth"
 
 
 @dataclass(frozen=True)
@@ -104,3 +105,38 @@ class Between:
     ] = None
     to_seed: Annotated[int | None, _in(BETWEEN, min=0, help="Where seeds end; default: the one after --seed.")] = None
     frames: Annotated[int, _in(BETWEEN, min=2, help="Pictures from one end to the other, both counted.")] = 9
+
+
+@dataclass(frozen=True)
+class AddOns:
+    """LoRAs and learned words."""
+
+    lora: Annotated[
+        list[str],
+        _in(MORE, help="A LoRA of diffusers, PEFT or kohya, as FILE or FILE:WEIGHT; may be given several times."),
+    ] = field(default_factory=list)
+    embedding: Annotated[
+        list[Path], _in(MORE, help="A textual inversion, whose <word> then can be used; may be given several times.")
+    ] = field(default_factory=list)
+    ignore_unmatched: Annotated[
+        bool, _in(MORE, "--ignore-unmatched", help="Lay on what fits of a LoRA that does not fit as a whole.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class Control:
+    """A ControlNet and what it is shown."""
+
+    controlnet: Annotated[
+        Path | None, _in(CONTROL, help="A diffusers ControlNet: its folder, or the run that trained it.")
+    ] = None
+    control: Annotated[
+        str | None,
+        _in(
+            CONTROL,
+            help="canny or landmarks (made of --control-image, a photo), depth or openpose (--control-image is such a "
+            "picture), or the FILE of any control picture.",
+        ),
+    ] = None
+    control_image: Annotated[Path | None, _in(CONTROL, help="The photo, or the picture of depth or pose.")] = None
+    control_scale: Annotated[float, _in(CONTROL, min=0, help="How strongly it guides; 0 not at all.")] = 1.0

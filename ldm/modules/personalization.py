@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ldm.batch import Batch, EmbeddingEdit, Tokens
+from ldm.batch import Batch, Conditioning, EmbeddingEdit, Tokens
 from ldm.config import Injected
 from ldm.util import instantiate_from_config
 
@@ -48,6 +48,14 @@ class Personalization(nn.Module):
     def embedding_edit(self, tokens: Tokens, batch: Batch) -> EmbeddingEdit | None:
         """What replaces token vectors at the slots of ``tokens``; None replaces nothing."""
         return None
+
+    def residuals(self, noisy: Tensor, timesteps: Tensor, told: Conditioning, batch: Batch) -> dict[str, Any]:
+        """What the UNet is given beside noisy latents and text, by the names of its arguments (a ControlNet's say)."""
+        return {}
+
+    def networks(self) -> dict[str, Any]:
+        """Networks of the method's own by name, each exported as a folder that diffusers reads."""
+        return {}
 
     def export(self) -> list[Artifact]:
         """The files a user shares. Weights of the networks themselves are exported by the model."""
@@ -113,6 +121,14 @@ class Chain(Personalization):
             return vectors
 
         return edit_all
+
+    def residuals(self, noisy: Tensor, timesteps: Tensor, told: Conditioning, batch: Batch) -> dict[str, Any]:
+        """Those of the parts; of two that give the same argument, the later one's."""
+        return {k: v for method in self._methods() for k, v in method.residuals(noisy, timesteps, told, batch).items()}
+
+    def networks(self) -> dict[str, Any]:
+        """Those of the parts."""
+        return {name: network for method in self._methods() for name, network in method.networks().items()}
 
     def export(self) -> list[Artifact]:
         """The artifacts of all parts."""

@@ -66,7 +66,7 @@ def load_model(
     folder = find_run(run)
     files = folder.exported(step)
     artifacts = [read_artifact(file) for file in files if file.suffix == ".safetensors"]
-    networks = next((file for file in files if file.is_dir()), None)
+    networks = next((file for file in files if (file / "model_index.json").is_file()), None)
     if loaded is None or networks is not None:
         loaded = _build(folder, networks or sd, artifacts)
     if artifacts:

@@ -59,3 +59,10 @@ def copied(network: Any, dtype: torch.dtype) -> Any:
             torch.nn.Parameter(moved, requires_grad=False) if isinstance(tensor, torch.nn.Parameter) else moved
         )
     return copy.deepcopy(network, known)
+
+
+def write_network(folder: Path, network: Any, dtype: torch.dtype = torch.float16) -> list[Path]:
+    """Write one network of diffusers as a folder of its config and weights, whole or not at all; its weight files."""
+    with atomic_folder(folder) as new:
+        copied(network, dtype).save_pretrained(new)
+    return sorted(folder.glob("*.safetensors"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -36,7 +36,9 @@ class LatentDiffusion(pl.LightningModule):
     """A Stable Diffusion of which exactly what the personalization names is trained.
 
     Args:
-        ckpt_path: folder with the weights.
+        ckpt_path: the weights: a diffusers folder, a single file of SD 1.x (.ckpt, .safetensors), or a name on the hub.
+        ckpt_ema: of a single file that holds averaged weights too, take those.
+        ckpt_dtype: of the weights that are not trained; half of float32's memory where the precision is bf16 or fp16.
         personalization_config: node of the method; null changes and trains nothing.
         objective_config: node of the loss, see :class:`ldm.modules.objective.DiffusionObjective`.
         cond_stage_config: node of the text side, see :class:`ldm.modules.encoders.modules.FrozenCLIPEmbedder`.
@@ -52,6 +54,8 @@ class LatentDiffusion(pl.LightningModule):
     def __init__(
         self,
         ckpt_path: Path,
+        ckpt_ema: bool = False,
+        ckpt_dtype: Literal["float32", "bfloat16", "float16"] = "float32",
         personalization_config: Mapping[str, Any] | None = None,
         objective_config: Mapping[str, Any] | None = None,
         cond_stage_config: Mapping[str, Any] | None = None,
@@ -65,21 +69,18 @@ class LatentDiffusion(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.strict_loading = False  # checkpoints hold what was trained; on_load_checkpoint checks that it is all there
-        self.learning_rate = 1e-4
+        self.learning_rate, self.remembered = 1e-4, RememberedText()
         self.caption_dropout, self.seed, self.compile_unet = caption_dropout, seed, compile_unet
-        self.remembered = RememberedText()
         self.optimizer: AdamW = instantiate_from_config(optimizer_config) if optimizer_config else AdamW()
-
-        parts = read_model(ckpt_path)
+        parts = read_model(ckpt_path, getattr(torch, ckpt_dtype), ckpt_ema)
         self.weights_folder, self.defaults, self.noise_scheduler = parts.folder, parts.defaults, parts.scheduler
         self.unet, self.first_stage_model = parts.unet, parts.vae
         stage = cond_stage_config or {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"}
         self.cond_stage_model: FrozenCLIPEmbedder = instantiate_from_config(
             stage, tokenizer=parts.tokenizer, text_encoder=parts.text_encoder, model_celeb_txt=parts.celeb_txt
         )
-        self.objective: DiffusionObjective = (
-            instantiate_from_config(objective_config) if objective_config else DiffusionObjective()
-        )
+        objective = objective_config or {"target": "ldm.modules.objective.DiffusionObjective"}
+        self.objective: DiffusionObjective = instantiate_from_config(objective)
         self.face_backend, self.only_draw = face_backend, only_draw
         self.personalization = self._build_personalization(personalization_config)
         self._freeze_all_but_trained()
@@ -147,16 +148,17 @@ class LatentDiffusion(pl.LightningModule):
         timesteps = self.objective.timesteps(len(latents), steps, draws).to(latents.device)  # (B,)
         noisy = self.noise_scheduler.add_noise(latents, noise, timesteps)
         conditioning = self._conditioning(self._drop_captions(batch["caption"], draws), batch)
-        prediction = self.predict(noisy, timesteps, conditioning)
+        prediction = self.predict(noisy, timesteps, conditioning, batch)
         target = training_target(self.noise_scheduler, latents, noise, timesteps)
         weight, is_prior = batch.get("loss_weight"), batch.get("is_prior")
-        loss: Tensor = self.objective(prediction, target, timesteps, self.noise_scheduler, weight, is_prior)
-        return loss
+        return torch.as_tensor(self.objective(prediction, target, timesteps, self.noise_scheduler, weight, is_prior))
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
-        """(B, c, h, w) what the UNet says about noisy latents."""
-        output = self.unet(noisy, timesteps, conditioning.context, added_cond_kwargs=conditioning.added)
-        return torch.as_tensor(output.sample)
+    def predict(self, noisy: Tensor, timesteps: Tensor, told: Conditioning, batch: Batch | None = None) -> Tensor:
+        """(B, c, h, w) what the UNet says about noisy latents, with what the method adds to its layers."""
+        more = self.personalization.residuals(noisy, timesteps, told, batch or {})
+        kind = self.unet.dtype  # see ckpt_dtype; under autocast the same happens a layer later
+        output = self.unet(noisy.to(kind), timesteps, told.context.to(kind), added_cond_kwargs=told.added, **more)
+        return torch.as_tensor(output.sample.to(noisy.dtype))
 
     def encode_first_stage(self, batch: Batch, draws: torch.Generator) -> Tensor:
         """(B, c, h, w) scaled latents: those of the batch, or a posterior sample of its pictures."""
@@ -170,8 +172,7 @@ class LatentDiffusion(pl.LightningModule):
         """What the UNet is told about ``prompts``; placeholders become the people of ``batch``."""
         tokens = self.personalization.expand(self.cond_stage_model.tokenize(prompts))
         edit = self.personalization.embedding_edit(tokens, batch if batch is not None else {})
-        conditioning: Conditioning = self.cond_stage_model(tokens, edit)
-        return conditioning
+        return cast(Conditioning, self.cond_stage_model(tokens, edit))
 
     def _conditioning(self, captions: Sequence[str], batch: Batch) -> Conditioning:
         """The same for training: remembered by caption where nothing that is trained changes what a caption means."""

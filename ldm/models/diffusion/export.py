@@ -10,7 +10,7 @@ from ldm.modules.artifacts import write_artifact
 from ldm.modules.celeb_basis import CelebBasis
 from ldm.modules.personalization import Artifact
 from ldm.weights.textual_inversion import write_a1111
-from ldm.weights.write import write_diffusers
+from ldm.weights.write import write_diffusers, write_network
 
 
 def export_run(model: Any, folder: Path, step: int) -> list[Path]:
@@ -18,7 +18,8 @@ def export_run(model: Any, folder: Path, step: int) -> list[Path]:
 
     ``<name>_gs-<step>.safetensors`` for every artifact, for people the published ``.pt`` beside it, for a token
     AUTOMATIC1111's, the celeb basis once, and ``model_gs-<step>/`` (a diffusers folder) if a network itself was
-    trained, all of it: what trains a part of one (an adapter) exports that part as an artifact.
+    trained, all of it: what trains a part of one (an adapter) exports that part as an artifact. A network of the
+    method's own is a folder too, ``<name>_gs-<step>/``.
     """
     files: list[Path] = []
     for artifact in model.personalization.export():
@@ -30,6 +31,8 @@ def export_run(model: Any, folder: Path, step: int) -> list[Path]:
             files.append(write_a1111(folder / f"{artifact.name}_gs-{step}.pt", token, vectors, step, _base(model)))
         if "basis" in artifact.metadata:
             files.append(_save_basis(folder, model.cond_stage_model.celeb_basis))
+    for name, network in model.personalization.networks().items():
+        files += write_network(folder / f"{name}_gs-{step}", network)
     networks = (model.unet, model.cond_stage_model.transformer)
     if any(all(p.requires_grad for p in network.parameters()) for network in networks):
         files += save_model(model, folder / f"model_gs-{step}")

@@ -116,8 +116,13 @@ class PersonPrompts:
         return context[[different.index(one) for one in words]]
 
     def _plain(self, prompts: Sequence[str]) -> list[str]:
-        """Prompts in which a placeholder may stand in brackets, ``<sks>``, as other programs want it."""
-        return list(prompts) if self.placeholders is None else [self.placeholders.plain(prompt) for prompt in prompts]
+        """Prompts in which a placeholder may stand in brackets, ``<sks>``, as other programs want it.
+
+        A word learned by textual inversion is followed by the names of its further vectors.
+        """
+        words = list(prompts) if self.placeholders is None else [self.placeholders.plain(one) for one in prompts]
+        pipeline: Any = self
+        return [str(pipeline.maybe_convert_prompt(one, pipeline.tokenizer)) for one in words]
 
     def check(self, prompts: Sequence[str], everybody: bool = False) -> None:
         """Nothing, if all ``prompts`` can be drawn; seen before the first of them takes its minutes.

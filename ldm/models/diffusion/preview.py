@@ -27,17 +27,24 @@ def preview(model: Any, batch: Batch, num_images: int, seed: int, num_steps: int
     empty = model.get_learned_conditioning([""])
     shown = {"inputs": inputs.float().clamp(-1, 1), "reconstruction": reconstruction}
     for name, scale in (("samples", 1.0), ("samples_scaled", model.defaults.guidance_scale)):
-        drawn = draw(model, noise.to(latents), context, empty, scale, num_steps)
+        drawn = draw(model, noise.to(latents), context, empty, scale, num_steps, few)
         shown[name] = model.decode_first_stage(drawn)
     return shown
 
 
 def draw(
-    model: Any, noise: Tensor, context: Conditioning, empty: Conditioning, guidance_scale: float, num_steps: int
+    model: Any,
+    noise: Tensor,
+    context: Conditioning,
+    empty: Conditioning,
+    guidance_scale: float,
+    num_steps: int,
+    batch: Batch | None = None,
 ) -> Tensor:
     """(N, c, h, w) latents drawn by DDIM from ``noise`` under classifier-free guidance away from ``empty``.
 
-    Guided and unguided predictions are made together, as one batch.
+    Guided and unguided predictions are made together, as one batch. What the method adds to the UNet's layers comes
+    from ``batch``.
     """
     scheduler = make_scheduler("ddim", model.noise_scheduler)
     scheduler.set_timesteps(num_steps, device=noise.device)
@@ -46,7 +53,7 @@ def draw(
     told = _beside(empty, context) if guided else context
     for timestep in scheduler.timesteps:
         doubled = torch.cat([latents] * 2) if guided else latents
-        prediction = model.predict(doubled, timestep.expand(len(doubled)), told)
+        prediction = model.predict(doubled, timestep.expand(len(doubled)), told, batch)
         if guided:
             unguided, towards = prediction.chunk(2)
             prediction = unguided + guidance_scale * (towards - unguided)

@@ -1,0 +1,167 @@
+"""What is laid over a model before it draws: LoRAs, each with a weight, and words learned by textual inversion."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ldm.modules.lora_fit import TEXT, UNET, require_fit
+from ldm.modules.placeholders import word_ends
+from ldm.runs.aligned_folder import sha256_of
+from ldm.weights.tensors import read_tensors
+
+logger = logging.getLogger(__name__)
+
+KOHYA = {"lora_unet_": UNET, "lora_te_": TEXT}
+"""What kohya's names begin with; ``lora_te1_`` and ``lora_te2_`` are Stable Diffusion XL's."""
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """A LoRA and how strongly it is laid on.
+
+    Attributes:
+        path: PEFT's, diffusers' or kohya's form.
+        weight: 1 as it was trained, 0 not at all.
+    """
+
+    path: Path
+    weight: float = 1.0
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What pictures say about it."""
+        return {"file": self.path.name, "weight": self.weight, "sha256": sha256_of(self.path)}
+
+
+def parse_lora(text: str) -> LoraFile:
+    """``"FILE"`` or ``"FILE:0.7"``.
+
+    Raises:
+        ValueError: what stands after the colon is no number.
+    """
+    file, colon, weight = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return LoraFile(Path(text))
+    try:
+        return LoraFile(Path(file), float(weight))
+    except ValueError:
+        raise ValueError(f"--lora {text!r}: write FILE or FILE:WEIGHT, like me.safetensors:0.7") from None
+
+
+def add_loras(pipeline: Any, loras: Sequence[LoraFile], ignore_unmatched: bool = False) -> None:
+    """Lay ``loras`` over the networks of a ``PersonPipeline``, beside a LoRA that its run has trained.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: it is no LoRA, or of another base model; what does not fit is listed.
+    """
+    networks = {UNET: pipeline.unet, TEXT: pipeline.text_encoder}
+    own = [name for names in pipeline.get_list_adapters().values() for name in names]
+    added: dict[str, float] = {}
+    for lora in loras:
+        file = read_tensors(lora.path)
+        tensors = as_peft(file.tensors, networks)
+        try:
+            fitting = require_fit(tensors, networks, ignore_unmatched)
+        except ValueError as error:
+            raise ValueError(f"{lora.path}: {error}\n--ignore-unmatched lays on what fits") from error
+        if left := len(tensors) - len(fitting):
+            logger.warning("%s: %d of %d tensors do not fit this model and are left out", lora.path, left, len(tensors))
+        name = f"added_{len(added)}"
+        settings = json.loads(file.metadata["lora_adapter_metadata"]) if _says_how(file.metadata) else None
+        options = {"adapter_name": name, "metadata": settings, "_pipeline": pipeline}
+        for part, load in ((UNET, pipeline.load_lora_into_unet), (TEXT, pipeline.load_lora_into_text_encoder)):
+            if any(key.startswith(f"{part}.") for key in fitting):
+                load(fitting, network_alphas=None, **{part: networks[part]}, **options)
+        added[name] = lora.weight
+    if added:
+        pipeline.set_adapters([*dict.fromkeys(own), *added], [*(1.0 for _ in dict.fromkeys(own)), *added.values()])
+
+
+def _says_how(metadata: Mapping[str, str]) -> bool:
+    return "lora_adapter_metadata" in metadata
+
+
+def as_peft(tensors: Mapping[str, Tensor], networks: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a LoRA by PEFT's names; kohya's names are those of the networks' layers with ``_`` for ``.``.
+
+    Kohya's alpha is multiplied into the second matrix, whose scale then is 1. What no layer is called stays as it is.
+    """
+    if not any(".lora_down." in key for key in tensors):
+        return dict(tensors)
+    layers = {
+        prefix + inner + name.replace(".", "_"): f"{part}.{name}"
+        for prefix, part in KOHYA.items()
+        for inner in (("", "text_model_") if part == TEXT else ("",))
+        for name, _ in networks[part].named_modules()
+    }
+    named: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        layer, _, part = key.partition(".")
+        there = layers.get(layer, layer)
+        if part == "lora_down.weight":
+            named[f"{there}.lora_A.weight"] = tensor
+        elif part == "lora_up.weight":
+            alpha = tensors.get(f"{layer}.alpha")
+            rank = tensors[f"{layer}.lora_down.weight"].shape[0]
+            named[f"{there}.lora_B.weight"] = tensor if alpha is None else tensor * (float(alpha) / rank)
+        elif part != "alpha":
+            named[key] = tensor
+    return named
+
+
+@torch.no_grad()
+def add_embeddings(pipeline: Any, files: Sequence[Path]) -> dict[str, str]:
+    """Teach the tokenizer and text encoder of a ``PersonPipeline`` the words in ``files``; word -> SHA-256 of its file.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: it is no textual inversion, of another model, or its word is taken.
+    """
+    learned: dict[str, str] = {}
+    width = pipeline.text_encoder.get_input_embeddings().embedding_dim
+    for path in files:
+        token, vectors = read_embedding(path)
+        if vectors.shape[1] != width:
+            raise ValueError(
+                f"{path} holds token vectors of width {vectors.shape[1]}, this model's have {width}: it is of another "
+                "model"
+            )
+        if token in pipeline.tokenizer.get_vocab():
+            raise ValueError(f"{path}: the model has a word {token!r} already; rename the file or its word")
+        if pipeline.placeholders is not None and token.strip("<>") in pipeline.placeholders.strings:
+            raise ValueError(f"{path}: {token!r} is a person of the run; rename the word")
+        pipeline.load_textual_inversion({token: vectors})
+        learned[token] = sha256_of(path)
+    if pipeline.placeholders is not None:
+        pipeline.placeholders.ends_word = word_ends(pipeline.tokenizer)
+    return learned
+
+
+def read_embedding(path: Path) -> tuple[str, Tensor]:
+    """The word and the token vectors (E, D) of a textual inversion: diffusers', AUTOMATIC1111's or kohya's form.
+
+    A file that does not name its word is called by its own name, in brackets.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no textual inversion, or one of a model with two text encoders.
+    """
+    file = read_tensors(path)
+    name, found = path.stem, dict(file.tensors)
+    if isinstance(file.content, dict) and isinstance(file.content.get("string_to_param"), dict):
+        name, found = str(file.content.get("name") or name), dict(file.content["string_to_param"])
+    if {"clip_l", "clip_g"} & found.keys():
+        raise ValueError(f"{path} is a textual inversion of Stable Diffusion XL: this model has one text encoder")
+    if len(found) != 1 or next(iter(found.values())).ndim > 2:
+        raise ValueError(f"{path} is no textual inversion: it holds {len(found)} tensors, one (E, D) is wanted")
+    [(key, vectors)] = found.items()
+    token = name if key in ("", "*", "emb_params") else key
+    token = token if token.startswith("<") else f"<{token}>"
+    return token, vectors.reshape(-1, vectors.shape[-1]).float()

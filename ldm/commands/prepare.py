@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands import prepare_crop
+from ldm.commands import prepare_crop, prepare_faces
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 app.command()(prepare_crop.crop)
+for _command in (prepare_faces.celeba, prepare_faces.lfw, prepare_faces.folder):
+    app.command()(_command)
 
 
 @app.command()
@@ -19,6 +21,7 @@ def pictures(
     lfw: Annotated[Path | None, typer.Option(help="LFW's folder: <First_Last>/*.jpg.")] = None,
     celeba: Annotated[Path | None, typer.Option(help="CelebA's folder: images/ and attributes.csv.")] = None,
     size: Annotated[int, typer.Option(min=16, help="Side of a picture in pixels.")] = 64,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the packed WebP pictures; 100 is lossless.")] = 100,
 ) -> None:
     """Crop every face of LFW and CelebA into one store, with names, attributes and splits.
 
@@ -33,7 +36,7 @@ def pictures(
         raise ValueError("nothing to prepare: give --lfw DIR, --celeba DIR, or both")
     total = sum(1 for _ in read_sources(folders))
     with bar("crop", total) as advance:
-        make_pictures(folders, out, size, advance)
+        make_pictures(folders, out, size, advance, quality)
 
 
 @app.command()

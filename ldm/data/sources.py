@@ -1,12 +1,13 @@
 """Where faces come from: LFW by name, CelebA by attributes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ldm.data.celeba import read_celeba
-from ldm.data.splits import celeba_splits, legacy_splits, lfw_splits
+from ldm.data.people import people_of
+from ldm.data.splits import celeba_splits, legacy_splits, lfw_splits, require_apart, shared_splits
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,24 @@ def celeba(folder: Path, legacy: bool = False) -> list[Source]:
     ]
 
 
+def pictures_of(folder: Path, paths: Sequence[Path]) -> list[Source]:
+    """Any folder of pictures ``paths``: a sub-folder is a person, ``NAME.txt`` beside a picture its caption.
+
+    Split by person, 80/10/10; see :func:`ldm.data.splits.shared_splits`.
+    """
+    people = people_of(paths, folder)
+    found = []
+    for path, person, split in zip(paths, people, shared_splits(people), strict=True):
+        row = {"file": path.relative_to(folder).as_posix(), "source": "folder", "split": split, "identity": person}
+        words, said = path.with_suffix(".txt"), ""
+        if words.is_file():
+            said = " ".join(words.read_text(encoding="utf-8-sig").split())
+        elif path.parent != folder:
+            row["name"] = person.replace("_", " ")
+        found.append(Source(path, row | ({"caption": said} if said else {})))
+    return found
+
+
 SOURCES = {"lfw": lfw, "celeba": celeba}
 
 
@@ -78,3 +97,18 @@ def read_sources(kinds: dict[str, Path]) -> Iterator[Source]:
     """The pictures of several data sets, one after the other: ``{"lfw": folder, "celeba": folder}``."""
     for kind, folder in kinds.items():
         yield from SOURCES[kind](folder)
+
+
+def person_of(row: Mapping[str, Any]) -> str:
+    """Who is on a picture, as far as anybody knows: identity, else name, else the picture is a person of its own."""
+    return f"{row.get('source', '')}:{row.get('identity') or row.get('name') or row['file']}"
+
+
+def require_people_apart(sources: Sequence[Source]) -> None:
+    """Nothing, if nobody stands in two splits; LFW's ``val`` are unseen pictures of known people.
+
+    Raises:
+        ValueError: somebody does; the first is named.
+    """
+    rows = [source.row for source in sources if (source.row["source"], source.row["split"]) != ("lfw", "val")]
+    require_apart([person_of(row).partition(":")[2] for row in rows], [row["split"] for row in rows])

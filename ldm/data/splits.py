@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 HELD_OUT_PEOPLE = 100
 HELD_OUT_PICTURES = (4, 19)
@@ -105,20 +105,13 @@ def shared_splits(people: Sequence[str]) -> list[str]:
     return [split_of[person] for person in people]
 
 
-def require_apart(people: Sequence[str], splits: Sequence[str], may_share: Collection[str] = ()) -> None:
-    """Nothing, if nobody stands in two splits.
-
-    Args:
-        people: who is on each picture.
-        splits: of each picture.
-        may_share: splits of pictures, not of people: LFW's ``val`` are unseen pictures of known people.
+def require_apart(people: Sequence[str], splits: Sequence[str]) -> None:
+    """Nothing, if nobody (who is on each picture) stands in two splits (of each picture).
 
     Raises:
         ValueError: somebody does; the first is named.
     """
     split_of: dict[str, str] = {}
     for person, split in zip(people, splits, strict=True):
-        if split in may_share:
-            continue
         if (first := split_of.setdefault(person, split)) != split:
             raise ValueError(f"person {person} stands in two splits: {first} and {split}")

@@ -2,25 +2,21 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
-from numpy.typing import NDArray
 
 from ldm.data.captions import PLAIN, PLAIN_PAIR
 from ldm.data.latents import encode_store
-from ldm.data.sources import Source, read_sources
-from ldm.data.store import PictureStore, write_store
+from ldm.data.sources import read_sources
+from ldm.data.store import PictureStore
 from ldm.data.templates import DUAL_TEMPLATES, TEMPLATES
 from ldm.data.vocabulary import words_of
-from ldm.faces.align import ffhq_crop
-from ldm.faces.backend import FaceBackend, load_backend
-from ldm.faces.photos import read_photo
 from ldm.files import write_text
+from ldm.runs.face_store import Advance, make_store
 from ldm.weights.create import create_model
 from ldm.weights.read import DEFAULTS, read_model
 from ldm.weights.write import write_diffusers
@@ -34,36 +30,10 @@ LISTED_FROM = 5
 """A name is in the celeb basis's list if each of its words stands in the names of at least so many."""
 NUM_PAIRS = 10_000
 
-Advance = Callable[[int], object]
 
-
-def make_pictures(folders: Mapping[str, Path], out: Path, size_px: int, advance: Advance) -> None:
-    """Crop every face of the data sets (``{"lfw": folder, "celeba": folder}``) the FFHQ way into a picture store."""
-    backend = load_backend("yunet-sface")
-    lost: list[str] = []
-
-    def crops() -> Iterator[tuple[NDArray[np.uint8], Mapping[str, Any]]]:
-        for source in read_sources(dict(folders)):
-            advance(1)
-            crop = _central_face(backend, source, size_px)
-            if crop is None:
-                lost.append(source.path.name)
-            else:
-                yield crop, source.row
-
-    count = write_store(out, crops(), {"sources": sorted(folders), "crop": "ffhq"})
-    logger.info("%d pictures in %s; no face found in %d: %s", count, out, len(lost), ", ".join(lost[:10]))
-
-
-def _central_face(backend: FaceBackend, source: Source, size_px: int) -> NDArray[np.uint8] | None:
-    """The crop of the face nearest to the middle of the picture: data sets put their person there."""
-    photo = read_photo(source.path)
-    middle = np.array(photo.size) / 2
-    faces = backend.faces(photo)
-    if not faces:
-        return None
-    nearest = min(faces, key=lambda face: float(np.hypot(*(face.points.mean(0) - middle))))
-    return np.asarray(ffhq_crop(photo, nearest.points, size_px), np.uint8)
+def make_pictures(folders: Mapping[str, Path], out: Path, size_px: int, advance: Advance, quality: int) -> None:
+    """Crop every face of the data sets (``{"lfw": folder, "celeba": folder}``) into a picture store."""
+    make_store(list(read_sources(dict(folders))), out, size_px, advance, quality)
 
 
 def name_words(store: PictureStore) -> Counter[str]:

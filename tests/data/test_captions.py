@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from ldm.data.captions import attribute_caption, chance, name_caption, pair_caption, pick
+from ldm.data.captions import Words, attribute_caption, chance, name_caption, pair_caption, pick, row_caption
 from ldm.data.templates import DUAL_TEMPLATES, TEMPLATES
 from ldm.randomness import generator
 
@@ -124,3 +124,43 @@ def test_picks_and_chances_are_even() -> None:
     assert 0.26 < sum(chance(0.3, draws) for _ in range(3000)) / 3000 < 0.34
     assert not any(chance(0.0, draws) for _ in range(50))
     assert all(chance(1.0, draws) for _ in range(50))
+
+
+def drawn(attributes, words, name=None, count=300):
+    return {attribute_caption(attributes, generator(5, n), words, name) for n in range(count)}
+
+
+def test_words_for_sex_and_age_are_the_users() -> None:
+    captions = drawn(["Male", "Young"], Words(man="gentleman", young="youthful"))
+    assert all("gentleman" in one and " man" not in one for one in captions)
+    assert any("a youthful gentleman" in one for one in captions)
+    assert not any("young" in one or "older" in one for one in drawn(["Young"], Words(young="", older="")))
+
+
+def test_judgements_and_features_are_off_until_asked_for() -> None:
+    true = ["Attractive", "Chubby", "Blurry", "Big_Nose", "Double_Chin", "Arched_Eyebrows", "Heavy_Makeup"]
+    judged = r"attractive|chubby|blurry|big nose|double chin"
+    features = r"arched eyebrows|make-up"
+    assert not any(re.search(f"{judged}|{features}", one) for one in drawn(true, Words()))
+    asked = drawn(true, Words(judgements=True))
+    said = {found[0] for one in asked if (found := re.search(judged, one.replace("blurry", "")))}
+    assert said == {"attractive", "chubby", "big nose", "double chin"}
+    assert any("an attractive chubby older woman" in one for one in asked)
+    assert all(one.startswith("a blurry photo of a") for one in asked)
+    assert any(re.search(features, one) for one in drawn(true, Words(features=True)))
+    assert all(" a attractive" not in one for one in asked)
+
+
+def test_a_name_stands_for_the_person_where_both_are_known() -> None:
+    captions = drawn(["Male", "Smiling", "Bald"], Words(), name="Ada Lovelace")
+    assert all(one.startswith("a photo of Ada Lovelace") and " man" not in one for one in captions)
+    assert "a photo of Ada Lovelace with a bald head, smiling" in captions
+    row = {"name": "Ada Lovelace", "attributes": ["Smiling"]}
+    both = [row_caption(row, generator(1, n)) for n in range(200)]
+    assert all("Ada Lovelace" in one for one in both)
+    assert 50 < sum("smiling" in one for one in both) < 150
+
+
+def test_a_caption_of_its_own_comes_first() -> None:
+    assert row_caption({"caption": "mine", "name": "Ada"}, generator(0)) == "mine"
+    assert row_caption({"split": "train"}, generator(0)) is None

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from ldm.data.sources import Source
 from ldm.data.store import PictureStore, write_store
 from ldm.runs import recipe
 
@@ -41,18 +39,3 @@ def test_words_that_become_tokens(store: PictureStore) -> None:
 def test_a_list_of_words_has_comments(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("# not these\nA b\nc\n", encoding="utf-8")
     assert recipe.read_words(tmp_path / "words.txt") == ["a", "b", "c"]
-
-
-def test_pictures_without_a_face_are_left_out(
-    tmp_path: Path, astronaut: Image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    astronaut.save(tmp_path / "face.png")
-    Image.new("RGB", (64, 64), "gray").save(tmp_path / "none.png")
-    sources = [Source(tmp_path / name, {"file": name, "split": "train"}) for name in ("face.png", "none.png")]
-    monkeypatch.setattr(recipe, "read_sources", lambda folders: iter(sources))
-    seen: list[int] = []
-    recipe.make_pictures({}, tmp_path / "store", 32, seen.append)
-    made = PictureStore(tmp_path / "store")
-    assert [row["file"] for row in made.rows] == ["face.png"]
-    assert made.pictures.shape == (1, 32, 32, 3)
-    assert len(seen) == 2

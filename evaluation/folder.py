@@ -1,6 +1,5 @@
 """Identity scores of a folder of generated pictures, prompt by prompt."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,14 +7,9 @@ import numpy as np
 
 from evaluation.bootstrap import bootstrap_mean
 from evaluation.identity import Judge, Vector, identity_scores
-from evaluation.pairs import assigned_cosines, in_prompt_order, score_pair, summarize
+from evaluation.pairs import assigned_cosines, score_pair, summarize
 from evaluation.samples import Sample
-
-
-def named_in(prompt: str, placeholders: Sequence[str]) -> list[str]:
-    """Those of ``placeholders`` that are words of ``prompt``, in its order."""
-    found = [word for word in placeholders if re.search(rf"\b{re.escape(word)}\b", prompt)]
-    return in_prompt_order(prompt, found)
+from evaluation.task_prompts import named_in
 
 
 def score_prompts(

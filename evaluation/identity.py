@@ -70,6 +70,16 @@ class Judge(Protocol):
         ...
 
 
+def enlarged(image: Image.Image, min_side_px: int = MIN_SIDE_PX) -> tuple[Image.Image, float]:
+    """``image`` as RGB with a shorter side of at least ``min_side_px``, bicubic, and by how much it was enlarged."""
+    picture = image.convert("RGB")
+    scale = max(1.0, min_side_px / min(picture.size))
+    if scale > 1.0:
+        width, height = (round(side * scale) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    return picture, scale
+
+
 class FaceJudge:
     """A judge made of a detector, the five-point ArcFace crop and an identity network.
 
@@ -80,19 +90,15 @@ class FaceJudge:
     """
 
     def __init__(self, detector: FaceDetector, encoder: FaceEncoder, min_side_px: int = MIN_SIDE_PX) -> None:
-        self._detector, self._encoder = detector, encoder
+        self.detector, self._encoder = detector, encoder
         self.min_side_px = min_side_px
         self.name = f"{detector.name}+{encoder.name}"
         self.encoder_name = encoder.name
 
     def faces(self, image: Image.Image) -> list[SeenFace]:
         """All faces in ``image``, largest first."""
-        picture = image.convert("RGB")
-        scale = max(1.0, self.min_side_px / min(picture.size))
-        if scale > 1.0:
-            width, height = (round(side * scale) for side in picture.size)
-            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        found = self._detector(np.asarray(picture))
+        picture, scale = enlarged(image, self.min_side_px)
+        found = self.detector(np.asarray(picture))
         vectors = self._encoder([np.asarray(arcface_crop(picture, face.points)) for face in found])
         return [
             SeenFace(np.asarray(face.box / scale, np.float32), vector)

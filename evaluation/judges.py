@@ -1,12 +1,18 @@
 """Judges by name, and the constants that were measured for each."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from evaluation import dlib_judge
 from evaluation.identity import FaceJudge, Judge
 from ldm.faces.backend import load_backend
+from ldm.faces.detect import Face, FaceDetector, Picture
 from ldm.faces.encode import CENTRED, IMAGENET, RAW, OnnxEncoder, Preprocessing, arcface
 
 STRANGERS = Path(__file__).with_name("strangers.json")
@@ -16,20 +22,23 @@ PREPROCESSING: dict[str, Preprocessing] = {"raw": RAW, "centred": CENTRED, "imag
 """How a network wants its pixels: 0 to 255, -1 to 1, or ImageNet's mean and deviation; RGB."""
 
 
-def load_judge(name: str = "auto", root: Path | None = None, threads: int = 1) -> FaceJudge:
+def load_judge(name: str = "auto", root: Path | None = None, threads: int = 1) -> Judge:
     """The judge called ``name``.
 
     Args:
-        name: a face backend (``auto``, ``yunet-sface``, an insightface pack), or any identity network as
-            ``FILE.onnx`` (insightface's family) or ``FILE.onnx:PREPROCESSING`` with raw, centred or imagenet; such a
-            network looks at crops found by YuNet.
+        name: a face backend (``auto``, ``yunet-sface``, ``glint360k``, an insightface pack); ``dlib``; or any identity
+            network as ``FILE.onnx`` (insightface's family) or ``FILE.onnx:PREPROCESSING`` with raw, centred or
+            imagenet; dlib and such a network look at faces found by YuNet.
         root: where insightface packs are.
         threads: how many the networks may use.
 
     Raises:
         FileNotFoundError: the ONNX file is not there.
+        ImportError: dlib is not installed.
         ValueError: no such preprocessing.
     """
+    if name == dlib_judge.NAME:
+        return dlib_judge.DlibJudge(load_backend("yunet-sface").detector)
     file, _, preprocessing = name.partition(":")
     if not file.endswith(".onnx"):
         backend = load_backend(name, root, threads)
@@ -44,6 +53,11 @@ def load_judge(name: str = "auto", root: Path | None = None, threads: int = 1) -
         else arcface(Path(file), threads=threads)
     )
     return FaceJudge(load_backend("yunet-sface").detector, encoder)
+
+
+def judges_here() -> list[str]:
+    """Names of the judges that need nothing but what is installed; the others are named by the user."""
+    return ["yunet-sface", *([dlib_judge.NAME] if dlib_judge.is_installed() else [])]
 
 
 @cache
@@ -65,6 +79,49 @@ def strangers_percentile(judge: Judge, side_px: int | None = None, table: Path =
     Raises:
         LookupError: it was not measured for this judge; says how to.
     """
+    return float(_constants(judge, side_px, table)[1]["p5"])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a judge's cosines mean, measured on real people's photos.
+
+    Attributes:
+        undetected: the 5th percentile between strangers, what a picture without a face counts as.
+        stranger: the median between strangers.
+        same: the mean between two photos of one person.
+        threshold: what one in a thousand pairs of strangers exceeds (FAR 1e-3).
+        side_px: size of the pictures it was measured with.
+        people: how many people it was measured on.
+    """
+
+    undetected: float
+    stranger: float
+    same: float
+    threshold: float
+    side_px: int
+    people: int
+
+
+def calibration(judge: Judge, side_px: int | None = None, table: Path = STRANGERS) -> Calibration:
+    """The constants of ``judge`` for pictures of ``side_px``, chosen as :func:`strangers_percentile` says.
+
+    Raises:
+        LookupError: they were not measured for this judge; says how to.
+    """
+    side, found = _constants(judge, side_px, table)
+    return Calibration(
+        undetected=float(found["p5"]),
+        stranger=float(found["p50"]),
+        same=float(found["matched_mean"]),
+        threshold=float(found["threshold_far_1e-3"]),
+        side_px=side,
+        people=int(found["people"]),
+    )
+
+
+def _constants(judge: Judge, side_px: int | None, table: Path) -> tuple[int, dict[str, Any]]:
+    """The size that was measured, and what was found there."""
     sides = _measured(table).get(judge.name)
     if sides is None:
         raise LookupError(
@@ -73,4 +130,30 @@ def strangers_percentile(judge: Judge, side_px: int | None = None, table: Path =
         )
     measured = sorted(int(side) for side in sides)
     fitting = [side for side in measured if side_px is None or side <= side_px] or measured[:1]
-    return float(sides[str(fitting[-1])]["p5"])
+    return fitting[-1], sides[str(fitting[-1])]
+
+
+class RememberingDetector:
+    """A detector that is asked about the same picture by several judges and looks once.
+
+    Args:
+        detector: the one that looks.
+    """
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self.name, self._detector = detector.name, detector
+        self._last: tuple[Picture, list[Face]] | None = None
+
+    def __call__(self, image: Picture) -> list[Face]:
+        """Faces in ``image``, largest first."""
+        if self._last is None or not np.array_equal(self._last[0], image):
+            self._last = image, self._detector(image)
+        return self._last[1]
+
+
+def share_detectors(judges: Sequence[Judge]) -> None:
+    """Let judges with the same detector look for faces once a picture."""
+    shared: dict[str, RememberingDetector] = {}
+    for judge in judges:
+        if isinstance(judge, FaceJudge | dlib_judge.DlibJudge):
+            judge.detector = shared.setdefault(judge.detector.name, RememberingDetector(judge.detector))

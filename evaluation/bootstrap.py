@@ -12,7 +12,7 @@ REPLICATES = 10_000
 SEED = 42
 LEVEL = 0.95
 CHUNK = 250
-"""Replicates handled at once by :func:`auc_interval`, which holds CHUNK x N x N numbers."""
+"""Replicates handled at once for an AUC, which holds CHUNK x N x N numbers."""
 
 
 @dataclass(frozen=True)
@@ -73,32 +73,71 @@ def auc(matched: ArrayLike, strangers: ArrayLike) -> float:
     return float(below.sum() / (2 * a.size * b.size))
 
 
-def auc_interval(scores: ArrayLike, replicates: int = REPLICATES, seed: int = SEED) -> Interval:
+def auc_interval(
+    scores: ArrayLike, replicates: int = REPLICATES, seed: int = SEED, strangers: NDArray[np.bool_] | None = None
+) -> Interval:
     """AUC of the diagonal of ``scores`` (N, N) against the rest, resampled over people.
 
     ``scores[i, j]`` compares what was made for person i with a photo of person j, so that the diagonal is matched.
     A resampled person brings their row and their column; a person is never their own stranger.
 
+    Args:
+        scores: (N, N).
+        replicates: of the bootstrap.
+        seed: of the bootstrap.
+        strangers: (N, N) which pairs count as strangers, off the diagonal; None takes all.
+
     Raises:
-        ValueError: not a square matrix of at least two people.
+        ValueError: not a square matrix of at least two people, or no pair of strangers.
     """
+    value, drawn = _auc_replicates(scores, replicates, seed, strangers)
+    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(value, float(low), float(high), len(np.asarray(scores)))
+
+
+def auc_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
+    strangers: NDArray[np.bool_] | None = None,
+) -> Interval:
+    """AUC of ``first`` less that of ``second``, the same people resampled in both; see :func:`auc_interval`.
+
+    Raises:
+        ValueError: the two are of different sizes: they are not of the same people.
+    """
+    if np.shape(first) != np.shape(second):
+        raise ValueError(f"a paired difference needs the same people: got {np.shape(first)} and {np.shape(second)}")
+    (one, ones), (other, others) = (_auc_replicates(m, replicates, seed, strangers) for m in (first, second))
+    low, high = np.nanquantile(ones - others, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(one - other, float(low), float(high), len(np.asarray(first)))
+
+
+def _auc_replicates(
+    scores: ArrayLike, replicates: int, seed: int, strangers: NDArray[np.bool_] | None
+) -> tuple[float, Values]:
+    """The AUC, and (R,) that of each resample of the people; NaN in one that has no strangers."""
     matrix = np.asarray(scores, np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
         raise ValueError(f"AUC over people needs a square matrix of at least 2 people, got shape {matrix.shape}")
     _checked(matrix)
     n = matrix.shape[0]
     off = ~np.eye(n, dtype=bool)
-    matched, strangers = np.diag(matrix), matrix[off]
+    if strangers is not None:
+        off &= strangers
+    if not off.any():
+        raise ValueError("AUC over people needs a pair of strangers: none is left")
+    matched, others = np.diag(matrix), matrix[off]
     # wins[i, k]: 1 where matched score i beats stranger pair k, 1/2 on a tie
-    wins = (matched[:, None] > strangers) + 0.5 * (matched[:, None] == strangers)
-    means: list[Values] = []
+    wins = (matched[:, None] > others) + 0.5 * (matched[:, None] == others)
+    drawn: list[Values] = []
     for counts in _resamples(n, replicates, seed, CHUNK):
         weights = (counts[:, :, None] * counts[:, None, :])[:, off]
-        total = counts.sum(1) * weights.sum(1)
-        valid = total > 0  # all draws the same person: no strangers, possible for a handful of people only
-        means.append(np.einsum("rk,rk->r", (counts @ wins)[valid], weights[valid]) / total[valid])
-    low, high = np.quantile(np.concatenate(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(auc(matched, strangers), float(low), float(high), n)
+        total = counts.sum(1) * weights.sum(1)  # 0 where all draws are the same person: possible for a handful only
+        with np.errstate(invalid="ignore"):
+            drawn.append(np.einsum("rk,rk->r", counts @ wins, weights) / total)
+    return auc(matched, others), np.concatenate(drawn)
 
 
 def _resamples(n: int, replicates: int, seed: int, chunk: int = 1000) -> Iterator[Values]:

@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from ldm.commands import study_controlnet
+
 app = typer.Typer(no_args_is_help=True, help="Measure: what docs/measurements.md says is written by these.")
 
 Photos = Annotated[Path, typer.Option(help="LFW: one folder a person.")]
 Judges = Annotated[list[str], typer.Option(help="yunet-sface, a pack, or FILE.onnx:imagenet; once a judge.")]
 Weights = Annotated[Path, typer.Option(help="The weights.")]
 Document = Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")]
+
+app.command()(study_controlnet.controlnet)
 
 
 @app.command()
@@ -25,6 +29,40 @@ def bench(
     from evaluation.studies.bench import run
 
     run(sd, steps, threads, out, document)
+
+
+@app.command("celeb_basis")
+def celeb_basis(
+    photos: Photos,
+    judge: Annotated[str, typer.Option(help="FILE.onnx:imagenet or another net that took no part in learning.")],
+    celeba: Annotated[
+        Path | None, typer.Option(help="CelebA with its labels, for attributes and sex; beside PHOTOS if not given.")
+    ] = None,
+    people: Annotated[int, typer.Option(min=2, max=30, help="How many of the held-out people.")] = 20,
+    arms: Annotated[list[str] | None, typer.Option(help="Only this arm; once an arm. All if not given.")] = None,
+    per_run: Annotated[int, typer.Option(min=2, help="People learned together.")] = 5,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of a run; the config's if not given.")] = None,
+    each: Annotated[int, typer.Option(min=1, help="Pictures a person by the plain prompt.")] = 8,
+    asked: Annotated[int, typer.Option(min=1, help="Pictures a person by every prompt that asks for something.")] = 1,
+    drawing_steps: Annotated[int, typer.Option(min=1, help="Steps of the sampler.")] = 12,
+    tuning: Annotated[bool, typer.Option("--tuning", help="Take people who are never in the study.")] = False,
+    sd: Weights = Path("weights/embedded"),
+    out: Annotated[Path, typer.Option(help="Where cells go; what is there is kept.")] = Path(
+        "outputs/studies/celeb_basis"
+    ),
+    document: Annotated[bool, typer.Option(help="Write docs/studies/celeb_basis.md too.")] = True,
+) -> None:
+    """Does the celeb basis earn its name? Unseen people in every arm that could explain it.
+
+    Stopped, it goes on where it was. A quick look: --people 4 --steps 20 --each 2 --arms ours --arms random-16
+    --no-document --out FOLDER.
+    """
+    from evaluation.studies.celeb_basis.run import Request, run
+    from evaluation.studies.celeb_basis.study import Plan
+
+    plan = Plan(per_run, steps, each, asked, drawing_steps)
+    labelled = celeba or photos.parent / "celeba"
+    run(Request(photos, judge, labelled, sd, people, arms or None, tuning, out, document), plan)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.bootstrap import auc, auc_interval, bootstrap_mean, paired_difference
+from evaluation.bootstrap import auc, auc_difference, auc_interval, bootstrap_mean, paired_difference
 
 
 def test_interval_of_equal_values_is_a_point() -> None:
@@ -104,3 +104,25 @@ def test_auc_interval_equals_a_loop_over_replicates() -> None:
 def test_auc_interval_wants_a_square() -> None:
     with pytest.raises(ValueError, match=r"square matrix of at least 2 people, got shape \(2, 3\)"):
         auc_interval(np.zeros((2, 3)))
+
+
+def test_strangers_can_be_chosen() -> None:
+    """Two kinds of people: matched scores beat their own kind's strangers, and lose to the other kind's."""
+    kind = np.arange(8) % 2 == 0
+    same = np.equal.outer(kind, kind)
+    scores = np.where(same, 0.0, 2.0) + np.eye(8)
+    assert auc_interval(scores, strangers=same).value == 1.0
+    assert auc_interval(scores, strangers=~same).value == 0.0
+    with pytest.raises(ValueError, match="pair of strangers: none is left"):
+        auc_interval(scores, strangers=np.eye(8, dtype=bool))
+
+
+def test_a_paired_difference_of_aucs_has_no_noise_where_both_have_the_same() -> None:
+    noise = np.random.default_rng(8).normal(size=(15, 15))
+    same = auc_difference(noise, noise)
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+    better = auc_difference(noise + 3 * np.eye(15), noise)
+    assert better.value == pytest.approx(auc_interval(noise + 3 * np.eye(15)).value - auc_interval(noise).value)
+    assert better.above(0)
+    with pytest.raises(ValueError, match=r"the same people: got \(15, 15\) and \(3, 3\)"):
+        auc_difference(noise, np.eye(3))

@@ -1,0 +1,137 @@
+"""``python -m ldm study celeb_basis``: from the photos to the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.attributes import AttributeJudge
+from evaluation.identity import Judge, require_held_out
+from evaluation.judges import load_judge, strangers_percentile
+from evaluation.scripts import ROOT
+from evaluation.studies.attribute_judge import attribute_judge
+from evaluation.studies.celeb_basis import people as choice
+from evaluation.studies.celeb_basis import report
+from evaluation.studies.celeb_basis.arms import OURS_ARM, PUBLISHED_ARM, choose_arms
+from evaluation.studies.celeb_basis.cells import ASKED, SEED, Cells
+from evaluation.studies.celeb_basis.learn import SEED as TRAINING_SEED
+from evaluation.studies.celeb_basis.learn import Learner
+from evaluation.studies.celeb_basis.pairs import score_pairs
+from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known
+from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
+from evaluation.studies.names import mean_vector
+from evaluation.studies.pairs import claim
+from evaluation.subjects import Subject
+from ldm.data.manifest import read_people
+from ldm.faces.photos import read_photo
+from ldm.files import write_json
+from ldm.runs.train import quiet
+
+PAIR_PICTURES = 4
+"""Of each pair in each order."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for.
+
+    Attributes:
+        photos: LFW: one folder a person.
+        judge: who scores; did not condition.
+        celeba: with human labels of attributes.
+        sd: the weights.
+        num_people: how many people.
+        arms: keys; None is all.
+        tuning: people who are never in the study.
+        out: where cells go.
+        document: write the page too.
+    """
+
+    photos: Path
+    judge: str
+    celeba: Path
+    sd: Path
+    num_people: int
+    arms: list[str] | None
+    tuning: bool
+    out: Path
+    document: bool
+
+
+def run(request: Request, plan: Plan) -> None:
+    """Learn, draw and score what is not done yet, and write what came out.
+
+    Raises:
+        ValueError: there is no such arm, there are not enough people, the judge conditioned, or ``out`` holds cells
+            made with other settings.
+    """
+    quiet()
+    arms, judge = choose_arms(request.arms), load_judge(request.judge)
+    strangers_percentile(judge)
+    subjects = choice.choose_subjects(request.photos, request.num_people, request.tuning)
+    out = request.out if Path.cwd() == ROOT else request.out.absolute()
+    claim(out, {"sd": request.sd.as_posix(), "tuning": request.tuning, "seed": SEED, **asdict(plan)})
+    manifest = choice.align(subjects, out)
+    records = read_people(manifest)
+    encoders = {record.encoder for record in records}
+    require_held_out([judge], encoders)
+    sees = attribute_judge(request.celeba)
+    learner = Learner(request.sd, manifest, sorted({record.person for record in records}))
+    drawer = drawer_of(learner, judge, sees, plan)
+    cells, names = Cells(out / "cells"), [subject.name for subject in subjects]
+    fill(cells, arms, names, learner, drawer, plan)
+    known = known_people(subjects, judge, sees, learner.model.sample_size_px)
+    results = {arm.key: ArmResult([cells.read(arm.key, who) for who in names[: arm.people]], known) for arm in arms}
+    paired = [arm for arm in arms if arm in (PUBLISHED_ARM, OURS_ARM)]
+    pairs = {arm.key: score_pairs(cells, arm, names, drawer, known, PAIR_PICTURES) for arm in paired}
+    print(report.table(results))
+    write_json(out / "results.json", numbers(results))
+    if request.document:
+        facts = facts_of(request, plan, known, learner, (judge, sees), encoders)
+        print(f"wrote {report.write(results, pairs, cells, facts).relative_to(ROOT)}")
+
+
+def known_people(subjects: Sequence[Subject], judge: Judge, sees: AttributeJudge, side_px: int) -> Known:
+    """Everybody by their other photos: whom they look like to the judge, and of which sex they are."""
+    references = {subject.name: mean_vector(judge, subject.others) for subject in subjects}
+    photos = {subject.name: [read_photo(path) for path in subject.others] for subject in subjects}
+    men = {name for name, own in photos.items() if np.nanmean(sees(own)["Male"]) > 0.5}
+    return Known(references, frozenset(men), strangers_percentile(judge, side_px))
+
+
+def numbers(results: Mapping[str, ArmResult]) -> dict[str, Any]:
+    """The means of every arm, as JSON takes them."""
+    return {key: {measure: asdict(result.interval(measure)) for measure in MEASURES} for key, result in results.items()}
+
+
+def facts_of(
+    request: Request,
+    plan: Plan,
+    known: Known,
+    learner: Learner,
+    judges: tuple[Judge, AttributeJudge],
+    encoders: set[str],
+) -> dict[str, Any]:
+    """What the page says beside the numbers."""
+    judge, sees = judges
+    seen = [name for name, _ in ASKED.values()]
+    steps = learner.steps_of(OURS_ARM) if plan.steps is None else plan.steps
+    men = len(known.men)
+    return {
+        "command": "python -m ldm study celeb_basis",
+        "sd": request.sd.as_posix(),
+        "people": request.num_people,
+        "judge": judge.name,
+        "encoder": ", ".join(sorted(encoders)),
+        "seeds": f"{choice.SEED} for people, axes and pictures, {TRAINING_SEED} for training",
+        "schedule": f"{plan.people_per_run} people a run, {steps} steps of 8; the published settings with 2 people a "
+        "run, 800 steps of 2; free vectors one person a run, each seen as often as in ours.",
+        "drawing_steps": plan.drawing_steps,
+        "each": plan.each,
+        "sex": f"{men} men and {len(known.references) - men} women, by `{sees.source('Male')}` on the other photos "
+        f"(balanced accuracy {sees.accuracy['Male']:.3f} on CelebA)",
+        "accuracy": ", ".join(f"{name} {sees.accuracy[name]:.2f}" for name in seen),
+        "all": learner.names.num_components,
+    }

@@ -46,12 +46,14 @@ class EvaluatedRun:
         people: whom it learned, in the order of training.
         placeholders: the words that stand for the first, the second, ... person of a prompt.
         conditioned_by: the face networks that had a part in training.
+        start: the weights that training began with.
     """
 
     folder: RunFolder
     people: list[Learned]
     placeholders: tuple[str, ...]
     conditioned_by: frozenset[str]
+    start: Path | None = None
 
     @classmethod
     def open(cls, run: Path, photos: Path | None = None) -> "EvaluatedRun":
@@ -72,7 +74,9 @@ class EvaluatedRun:
         assert isinstance(config, dict)  # RunFolder wrote a mapping
         data = config.get("data", {}).get("params", {}).get("train", {}).get("params", {})
         people, encoders = _people(data, photos, folder.path)
-        return cls(folder, people, _placeholders(data), frozenset(encoders | _networks(folder)))
+        start = config.get("model", {}).get("params", {}).get("ckpt_path")
+        conditioned_by = frozenset(encoders | _networks(folder))
+        return cls(folder, people, _placeholders(data), conditioned_by, Path(start) if start else None)
 
 
 def _people(data: Mapping[str, Any], photos: Path | None, run: Path) -> tuple[list[Learned], set[str]]:

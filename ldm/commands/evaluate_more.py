@@ -1,0 +1,103 @@
+"""What a run did to others, what it copies, and whom it serves worse: helpers of the group ``evaluate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ldm.commands.evaluate_people import CelebA, Clip, Judges, panel_of, print_report
+
+OUT = Path("outputs/evaluation")
+CLASSES = Path("infer_images/prompts/classes.yaml")
+
+
+def prior(
+    run: Annotated[Path, typer.Option(help="The run's folder or its name in logs/.")],
+    sd: Annotated[Path | None, typer.Option(help="The weights it began with, if they were moved.")] = None,
+    given: Annotated[Path | None, typer.Option(help="What was trained on, if the run's photos were moved.")] = None,
+    prompts: Annotated[Path, typer.Option(help="Prompts that mention nobody: YAML by class, or text.")] = CLASSES,
+    judge: Judges = None,
+    clip: Clip = None,
+    celeba: CelebA = None,
+    n: Annotated[int, typer.Option(min=1, help="Pictures of each prompt.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first picture of each prompt.")] = 42,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the sampler; default: the model's.")] = None,
+    step: Annotated[int | None, typer.Option(min=0, help="Training step, from 0; default: the last.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the report goes.")] = None,
+) -> None:
+    """What a fine-tune did to everybody else: class drift and diversity before and after.
+
+    Draws the class (a person, a man, a woman) from the same noise by the weights the run began with and by the run.
+
+    Example:
+
+      python -m ldm evaluate prior --run logs/RUN --judge NET.onnx:imagenet
+    """
+    from evaluation.identity import require_held_out
+    from evaluation.prior import drift_of, report
+    from evaluation.report import write_report
+    from evaluation.subjects import Subject, reference_of
+    from evaluation.task_prompts import read_task_prompts
+    from ldm.commands.bars import bar
+    from ldm.runs.evaluated import EvaluatedRun
+    from ldm.runs.prior import class_pictures
+
+    opened = EvaluatedRun.open(run, given)
+    panel = panel_of(judge, clip, celeba, (), opened)
+    require_held_out(panel.judges, opened.conditioned_by)
+    looking = next(one for one in panel.judges if one.encoder_name not in opened.conditioned_by)
+    people = [reference_of(looking, Subject(one.name, one.photos)) for one in opened.people]
+    listed = read_task_prompts(prompts)
+    wanted = {"num_samples": n, "seed": seed, **({} if steps is None else {"num_inference_steps": steps})}
+    with bar("draw", 2 * n * len(listed)) as advance:
+        pictures = class_pictures(opened, listed, wanted, step, sd, advance)
+    learned = [vector for one in people for vector in one.given]
+    drifts = [drift_of(one, looking, learned, panel.distance, panel.prompts) for one in pictures]
+    name = opened.folder.path.resolve().name
+    made = report(name, pictures, drifts, looking.name, panel.distance.name)
+    print_report(made, write_report(out or OUT / f"{name}-prior", made))
+
+
+def memorization(
+    pictures: Annotated[Path, typer.Argument(help="Generated pictures: any folder.")],
+    photos: Annotated[Path, typer.Argument(help="What was trained on: any folder.")],
+    control: Annotated[Path | None, typer.Option(help="Photos of other people: how near strangers come.")] = None,
+    judge: Annotated[str, typer.Option(help="A network that had no part in training.")] = "auto",
+    out: Annotated[Path, typer.Option(help="Where the report goes.")] = OUT / "memorization",
+) -> None:
+    """Are pictures copies: the nearest training picture of each, by a network that had no part in training.
+
+    Example:
+
+      python -m ldm evaluate memorization outputs/RUN/samples PHOTOS --control OTHER_PEOPLE --judge dlib
+    """
+    from evaluation.judges import calibration, load_judge
+    from evaluation.memorization import look_at, report
+    from evaluation.report import write_report
+    from ldm.faces.photos import list_photos
+
+    looking = load_judge(judge)
+    threshold = calibration(looking).threshold
+    seen = [look_at(looking, list_photos(folder)) for folder in (pictures, photos)]
+    others = None if control is None else look_at(looking, list_photos(control))
+    made = report(looking.name, threshold, seen[0], seen[1], others)
+    print_report(made, write_report(out, made))
+
+
+def groups(
+    evaluation: Annotated[Path, typer.Argument(help="Folder that `evaluate personalization` wrote.")],
+    labels: Annotated[Path, typer.Argument(help="CSV: person, and a column for each label.")],
+    out: Annotated[Path | None, typer.Option(help="Where the report goes; default: FOLDER/groups.")] = None,
+) -> None:
+    """Are groups of people served alike: identity and detection by group, and the gap between best and worst.
+
+    Example:
+
+      python -m ldm evaluate groups outputs/evaluation/RUN LABELS.csv
+    """
+    from evaluation.compare import read_evaluation
+    from evaluation.groups import read_labels, report
+    from evaluation.report import write_report
+
+    made = report(read_evaluation(evaluation), read_labels(labels), evaluation.resolve().name)
+    print_report(made, write_report(out or evaluation / "groups", made))

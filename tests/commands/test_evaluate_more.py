@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from evaluation import judges
+from tests.commands.test_evaluate_people import MeanJudge, exit_code
+
+
+@pytest.fixture(autouse=True)
+def judge(monkeypatch):
+    made = {"mean": MeanJudge(), "sface": MeanJudge("yunet+sface", "sface")}
+    monkeypatch.setattr(judges, "load_judge", lambda name, *_: made[name])
+
+
+def test_a_run_that_trained_no_network_left_the_class_as_it_was(tiny_run, tmp_path, capsys):
+    words = [
+        "evaluate",
+        "prior",
+        "--run",
+        tiny_run,
+        "--judge",
+        "mean",
+        "--n",
+        2,
+        "--steps",
+        2,
+        "--out",
+        tmp_path / "out",
+    ]
+    (tmp_path / "prompts.txt").write_text("a photo of a person\na photo of a face\n")
+    assert exit_code(*words, "--prompts", tmp_path / "prompts.txt") == 0
+    rows = {row["measure"]: row for row in json.loads((tmp_path / "out/report.json").read_text())["tables"]["summary"]}
+    assert rows["drift towards the learned"]["mean"] == pytest.approx(0, abs=1e-4)
+    assert rows["change of a picture"]["mean"] == pytest.approx(0, abs=1e-4)
+    assert "identity" not in capsys.readouterr().err
+    (tmp_path / "prompts.txt").write_text("a photo of sks\n")
+    assert exit_code(*words, "--prompts", tmp_path / "prompts.txt") == 1
+    assert "a prompt of a class mentions nobody, but 'a photo of sks' has sks or ks" in capsys.readouterr().err
+    assert exit_code(*words[:4], "--judge", "sface") == 1
+    assert "sface conditioned the model" in capsys.readouterr().err
+
+
+def test_copies_are_found_by_the_command(tmp_path, astronaut, hopper, capsys):
+    for folder, photos in (("drawn", {"a": astronaut}), ("trained", {"a": astronaut, "b": hopper})):
+        (tmp_path / folder).mkdir()
+        for name, photo in photos.items():
+            photo.resize((128, 128)).save(tmp_path / folder / f"{name}.jpg")
+    words = ["evaluate", "memorization", tmp_path / "drawn", tmp_path / "trained", "--judge", "mean"]
+    assert exit_code(*words, "--out", tmp_path / "out") == 0
+    assert "1 pictures against 2 training pictures" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["copies"] == 1
+    assert exit_code(*words[:3], tmp_path / "none", "--judge", "mean") == 1
+    assert "folder not found" in capsys.readouterr().err
+
+
+def test_groups_need_an_evaluation_and_labels(tmp_path, capsys):
+    assert exit_code("evaluate", "groups", tmp_path, tmp_path / "labels.csv") == 1
+    assert "holds no report.json: `evaluate personalization` writes one" in capsys.readouterr().err
+    judge = {"judges": {"a": {"given": 0.5, "others": None}}}
+    scores = [{"person": f"p{n}", **judge} for n in range(3)]
+    found = {"kind": "personalization", "judge": "a", "undetected": {"a": 0.0}, "scores": scores}
+    (tmp_path / "report.json").write_text(json.dumps(found))
+    (tmp_path / "labels.csv").write_text("person,sex\np0,female\np1,male\n")
+    assert exit_code("evaluate", "groups", tmp_path, tmp_path / "labels.csv") == 0
+    assert (tmp_path / "groups" / "groups.csv").is_file()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,9 @@ def add_loras(pipeline: Any, loras: Sequence[LoraFile], ignore_unmatched: bool =
         options = {"adapter_name": name, "metadata": settings, "_pipeline": pipeline}
         for part, load in ((UNET, pipeline.load_lora_into_unet), (TEXT, pipeline.load_lora_into_text_encoder)):
             if any(key.startswith(f"{part}.") for key in fitting):
-                load(fitting, network_alphas=None, **{part: networks[part]}, **options)
+                with warnings.catch_warnings():  # that there is another one already is meant
+                    warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+                    load(fitting, network_alphas=None, **{part: networks[part]}, **options)
         added[name] = lora.weight
     if added:
         pipeline.set_adapters([*dict.fromkeys(own), *added], [*(1.0 for _ in dict.fromkeys(own)), *added.values()])

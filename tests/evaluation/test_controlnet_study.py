@@ -1,0 +1,55 @@
+"""The study of a ControlNet's obedience: what agreement means, which pictures are taken, what is written."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.studies.controlnet import Request, agreement, section, write_pictures
+from ldm.data.control_images import canny
+from ldm.data.store import PictureStore, write_store
+
+
+def squares(number: int) -> list[Image.Image]:
+    """Squares at different places."""
+    pictures = []
+    for i in range(number):
+        picture = Image.new("RGB", (48, 48), "black")
+        picture.paste("white", (4 + 6 * i, 6, 20 + 6 * i, 30))
+        pictures.append(picture)
+    return pictures
+
+
+def test_a_picture_agrees_with_its_own_edges_and_moved_ones_less() -> None:
+    pictures = squares(4)
+    matrix = agreement(pictures, [canny(one) for one in pictures])
+    assert np.diag(matrix) == pytest.approx(1.0)
+    assert matrix[0, 1] < 0.8
+    assert matrix[0, 3] < matrix[0, 1]
+    nothing = agreement([Image.new("RGB", (48, 48))], [canny(pictures[0])])
+    assert nothing[0, 0] == 0
+
+
+def test_pictures_of_training_and_of_other_people(tmp_path: Path) -> None:
+    rows = [
+        {"file": f"{i}.jpg", "source": "lfw", "split": "train" if i < 3 else "test", "name": f"N {i}"} for i in range(5)
+    ]
+    write_store(tmp_path / "store", zip(map(np.asarray, squares(5)), rows, strict=True), {"crop": "none"})
+    tests = write_pictures(PictureStore(tmp_path / "store"), tmp_path / "out", 10, 2)
+    assert len(tests) == 2
+    lines = [json.loads(line) for line in (tmp_path / "out" / "metadata.jsonl").read_text().splitlines()]
+    assert sorted(line["file_name"] for line in lines) == ["000000.png", "000001.png", "000002.png"]
+    assert all(f"N {int(line['file_name'][:6])}" in line["text"] for line in lines)
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {line["file_name"] for line in lines}
+
+
+def test_the_section_says_what_was_measured() -> None:
+    blind = np.full((4, 4), 0.5)
+    seeing = blind + np.eye(4) * 0.3
+    request = Request(Path("weights/embedded"), Path("store"), Path("out"), steps=7)
+    text = section({"plain": blind, "edges": seeing, "blind": blind}, request)
+    assert "7 steps of\n16 of 4,000 pictures" in text
+    assert "| edges | 0.800 (0.800 to 0.800) | 0.500 (0.500 to 0.500) | 1.000 (1.000 to 1.000) |" in text
+    assert "Edges minus blind: 0.300 (0.300 to 0.300)." in text

@@ -24,7 +24,7 @@ VOCABULARY = 49_408
 
 
 def read_single(
-    path: Path, dtype: torch.dtype = torch.float32, ema: bool = False, like: Path = LIKE_SD1
+    path: Path, dtype: torch.dtype | None = torch.float32, ema: bool = False, like: Path = LIKE_SD1
 ) -> dict[str, Any]:
     """The networks (``unet``, ``vae``, ``text_encoder``) in a single file.
 
@@ -32,7 +32,7 @@ def read_single(
 
     Args:
         path: the file.
-        dtype: of the weights.
+        dtype: of the weights; None keeps the file's.
         ema: take the averaged weights of the UNet, where the file holds both.
         like: a diffusers folder of the same architecture, of which only the configs are read.
 
@@ -128,8 +128,8 @@ def average_of(name: str) -> str:
     return "model_ema." + name.removeprefix("model.").replace(".", "")
 
 
-def fill(network: Any, state: Mapping[str, Tensor], dtype: torch.dtype, where: str) -> Any:
-    """``network`` with the weights of ``state``, each of which it must have, in ``dtype``.
+def fill(network: Any, state: Mapping[str, Tensor], dtype: torch.dtype | None, where: str) -> Any:
+    """``network`` with the weights of ``state``, each of which it must have, in ``dtype`` (None: as they are).
 
     Raises:
         ValueError: weights are missing, unknown or of another shape.
@@ -140,7 +140,7 @@ def fill(network: Any, state: Mapping[str, Tensor], dtype: torch.dtype, where: s
     told = [f"{name} {tuple(state[name].shape)} instead of {tuple(wanted[name].shape)}" for name in shapes]
     wrong = {"missing": wanted.keys() - state.keys(), "unknown": state.keys() - wanted.keys(), "of another shape": told}
     require_none(wrong, f"the weights of {where} are not those of its architecture")
-    network.load_state_dict({name: tensor.to(dtype) for name, tensor in state.items()}, assign=True)
+    network.load_state_dict({name: tensor.to(dtype or tensor.dtype) for name, tensor in state.items()}, assign=True)
     return network
 
 

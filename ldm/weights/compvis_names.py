@@ -49,7 +49,7 @@ def to_compvis(networks: Mapping[str, Any]) -> dict[str, Tensor]:
     """
     unet, vae, text = networks["unet"], networks["vae"], networks["text_encoder"]
     depth, num_blocks = int(unet.config.layers_per_block), len(vae.config.block_out_channels)
-    attended = {name.split(".")[1] for name in unet.state_dict() if re.match(r"up_blocks\.\d+\.attentions", name)}
+    attended = attended_blocks(unet)
     state = {UNET + unet_name(name, depth, attended): tensor for name, tensor in unet.state_dict().items()}
     for name, tensor in vae.state_dict().items():
         is_attention = ".attentions." in name and tensor.ndim == 2
@@ -57,6 +57,11 @@ def to_compvis(networks: Mapping[str, Any]) -> dict[str, Tensor]:
     state |= {f"{CLIP}text_model.{name}": tensor for name, tensor in text.state_dict().items()}
     _require_way_back(state, networks)
     return state
+
+
+def attended_blocks(unet: Any) -> set[str]:
+    """Numbers of the blocks on the way up that attend to the text."""
+    return {name.split(".")[1] for name in unet.state_dict() if re.match(r"up_blocks\.\d+\.attentions", name)}
 
 
 def unet_name(name: str, depth: int, attended: set[str]) -> str:

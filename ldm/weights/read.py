@@ -21,6 +21,7 @@ from ldm.weights.compvis import (
     width_of,
 )
 from ldm.weights.hub import hub_folder, is_hub_name
+from ldm.weights.tensors import read_tensors
 
 DEFAULTS = "defaults.yaml"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -108,13 +109,13 @@ def find_model(source: Path | str) -> Path:
 
 
 def read_model(
-    source: Path | str, dtype: torch.dtype = torch.float32, ema: bool = False, like: Path = LIKE_SD1
+    source: Path | str, dtype: torch.dtype | None = torch.float32, ema: bool = False, like: Path = LIKE_SD1
 ) -> Parts:
     """The parts of the Stable Diffusion in a diffusers folder, a single file (.ckpt, .safetensors), or on the hub.
 
     Args:
         source: the folder, the file, or the name OWNER/MODEL.
-        dtype: of the weights.
+        dtype: of the weights; None keeps that of the files.
         ema: of a single file that holds averaged weights too, take those.
         like: what a single file lacks: a diffusers folder of the same architecture, with its tokenizer.
 
@@ -150,7 +151,7 @@ def read_words(source: Path | str) -> tuple[Any, int]:
     return read_tokenizer(place), int(config["hidden_size"])
 
 
-def _read_folder(folder: Path, dtype: torch.dtype, ema: bool) -> dict[str, Any]:
+def _read_folder(folder: Path, dtype: torch.dtype | None, ema: bool) -> dict[str, Any]:
     """The networks in a diffusers folder.
 
     Raises:
@@ -161,14 +162,22 @@ def _read_folder(folder: Path, dtype: torch.dtype, ema: bool) -> dict[str, Any]:
 
     if ema:
         raise ValueError(f"{folder} is a folder with one set of weights: only a single file holds averages (EMA) too")
-    return {
-        "unet": _whole(UNet2DConditionModel, folder / "unet", torch_dtype=dtype),
-        "vae": _whole(AutoencoderKL, folder / "vae", torch_dtype=dtype),
-        "text_encoder": _whole(CLIPTextModel, folder / "text_encoder", dtype=dtype),
-    }
+    kinds = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
+    return {name: _whole(kind, folder / name, dtype or stored_dtype(folder / name)) for name, kind in kinds.items()}
 
 
-def _whole(kind: Any, folder: Path, **options: Any) -> Any:
+def stored_dtype(folder: Path) -> torch.dtype:
+    """The type of the weights in a network's folder: that of the first file's first.
+
+    Raises:
+        FileNotFoundError: it holds no weights.
+    """
+    variant_of(folder)
+    file = min(path for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern))
+    return next(iter(read_tensors(file).tensors.values())).dtype
+
+
+def _whole(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
     """The network in ``folder``, of which every weight is the file's; the libraries would draw what is missing.
 
     Raises:
@@ -177,8 +186,8 @@ def _whole(kind: Any, folder: Path, **options: Any) -> Any:
     """
     from safetensors import SafetensorError
 
-    options |= {"local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-    options["variant"] = variant_of(folder)
+    options: dict[str, Any] = {"local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    options |= {"dtype" if kind.__name__ == "CLIPTextModel" else "torch_dtype": dtype, "variant": variant_of(folder)}
     try:
         network, info = kind.from_pretrained(folder, **options)
     except (SafetensorError, OSError) as error:

@@ -10,6 +10,7 @@ and ``ks`` out of ``ks_1``, the name of its own second vector.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,71 @@ import torch
 from torch import Tensor
 
 from ldm.files import atomic_path
+from ldm.weights.family import family_of
+from ldm.weights.modelspec import modelspec, write_safetensors
+from ldm.weights.pickles import StandIn
+from ldm.weights.tensors import read_tensors
 
 ANY_TOKEN = 265
 """The id of "*" in CLIP, under which A1111 keeps the vectors; nobody reads it."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A textual inversion.
+
+    Attributes:
+        token: what stands for it in a prompt, ``<sks>``.
+        vectors: (E, D), of the file's type.
+        step: of its training, counted from 0; 0 where the file does not say.
+        model: what it was trained on; empty where the file does not say.
+        metadata: of a .safetensors.
+    """
+
+    token: str
+    vectors: Tensor
+    step: int = 0
+    model: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+def read_embedding(path: Path) -> Embedding:
+    """The textual inversion in a file of any of the forms, or in a bare tensor (E, D).
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no textual inversion, one of several words, or one for two text encoders.
+    """
+    file = read_tensors(path)
+    family = family_of(file)
+    content = file.content if isinstance(file.content, dict) else {}
+    if family.kind != "embedding" or "XL" in family.words:
+        raise ValueError(f"{path} is {family.words}; a textual inversion of Stable Diffusion 1.x or 2.x is needed here")
+    vectors: Any = content.get("string_to_param", file.tensors)
+    if isinstance(vectors, StandIn):  # torch's ParameterDict, as the first trainer of this kind saved it
+        vectors = vectors.state["_parameters"]
+    if len(vectors) != 1:
+        raise ValueError(f"{path} holds {len(vectors)} words ({', '.join(vectors)}): one is needed")
+    [(name, found)] = vectors.items()
+    called = (
+        content.get("name") or file.metadata.get("token") or (path.stem if name in ("", "*", "emb_params") else name)
+    )
+    token = called if re.fullmatch(r"<\S+>", called) else token_of(called)
+    rows = found.detach().reshape(-1, found.shape[-1])
+    model = str(content.get("sd_checkpoint_name") or file.metadata.get("model") or "")
+    return Embedding(token, rows, int(content.get("step") or file.metadata.get("step") or 0), model, file.metadata)
+
+
+def write_embedding(path: Path, embedding: Embedding, form: str) -> Path:
+    """Write in the form ``a1111``, ``diffusers`` or ``kohya``; the numbers stay bit by bit."""
+    if form == "a1111":
+        return write_a1111(path, embedding.token, embedding.vectors, embedding.step, embedding.model)
+    width = int(embedding.vectors.shape[1])
+    told = {"token": embedding.token, "step": str(embedding.step), "model": embedding.model}
+    metadata = modelspec(path.stem, width, "/textual-inversion") | embedding.metadata | told
+    if form == "kohya":
+        return write_emb_params(path, embedding.vectors, metadata)
+    return write_diffusers(path, embedding.token, embedding.vectors, metadata)
 
 
 def token_of(name: str) -> str:
@@ -79,13 +142,9 @@ def write_pt(path: Path, content: Any) -> Path:
 
 
 def _write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
-    from safetensors.torch import save_file
-
-    with atomic_path(path) as temporary:
-        save_file({name: _plain(tensor) for name, tensor in tensors.items()}, temporary, dict(metadata))
-    return path
+    return write_safetensors(path, {name: _plain(tensor) for name, tensor in tensors.items()}, metadata)
 
 
 def _plain(tensor: Tensor) -> Tensor:
     """A tensor of its own memory: a view would be saved with all that it looks at."""
-    return tensor.detach().float().cpu().clone().contiguous()
+    return tensor.detach().cpu().clone().contiguous()

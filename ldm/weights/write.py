@@ -21,7 +21,7 @@ def write_diffusers(
     tokenizer: Any,
     scheduler: Any,
     beside: Path | None = None,
-    dtype: torch.dtype = torch.float16,
+    dtype: torch.dtype | None = torch.float16,
     max_shard_size: str = "5GB",
 ) -> list[Path]:
     """Write a Stable Diffusion as a diffusers folder of safetensors, whole or not at all; returns the weight files.
@@ -34,12 +34,13 @@ def write_diffusers(
         tokenizer: with vocab.json and merges.txt.
         scheduler: the training schedule.
         beside: the folder that the model came from; its defaults.yaml and vocabulary files come along.
-        dtype: of the weights.
+        dtype: of the weights; None keeps them as they are.
         max_shard_size: files are cut at this size.
     """
     with atomic_folder(folder, keep_others=True) as new:
         for name, network in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
-            copied(network, dtype).save_pretrained(new / name, max_shard_size=max_shard_size)
+            written = network if dtype is None else copied(network, dtype)
+            written.save_pretrained(new / name, max_shard_size=max_shard_size)
         tokenizer.save_pretrained(new / "tokenizer")
         scheduler.save_pretrained(new / "scheduler")
         for file in ("tokenizer/vocab.json", "tokenizer/merges.txt", DEFAULTS, "names.txt") if beside else ():

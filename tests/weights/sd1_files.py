@@ -16,7 +16,8 @@ from ldm.weights.family import UNET
 
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"block_out_channels": [32, 64], "sample_size": 8, "attention_head_dim": 4, "norm_num_groups": 8,
-             "layers_per_block": 1, "cross_attention_dim": 32, "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+             "layers_per_block": 1, "cross_attention_dim": 32,
+             "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
              "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"]},
     "vae": {"block_out_channels": [8, 16], "norm_num_groups": 4, "sample_size": 16, "layers_per_block": 1,
             "down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2},

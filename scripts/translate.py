@@ -1,7 +1,8 @@
 """Old programs' options, translated: ``python scripts/translate.py PROGRAM [OPTIONS] [key=value ...]``.
 
-A program is one table (see ``old_training.py``): each row an old option and the words of today's command that it
-stands for. The command is shown before it runs; ``key=value`` goes on to it, for what the old program could not do.
+A program is one table (see ``old_training.py``, ``old_drawing.py``): each row an old option and the words of today's
+command that it stands for. The command is shown before it runs; ``key=value`` goes on to it, for what the old program
+could not do.
 """
 
 import argparse
@@ -80,7 +81,8 @@ class Program:
         command: the words that the new command begins with, behind ``main.py`` or ``ldm``.
         flags: its options.
         calls: ``main`` trains, ``ldm`` is ``python -m ldm``.
-        runs: the option that names where numbered folders ``run1``, ``run2``, ... were made; None: there were none.
+        runs: the option that names where numbered folders ``run1``, ``run2``, ... were made; None: there were none. The
+            words may name the next one as ``{folder}``.
         resume: the option that names the folder of a run to go on with.
     """
 
@@ -117,6 +119,8 @@ class Program:
             ValueError: an option asks for what there is no more.
         """
         given, rest = self.parse(name, argv)
+        if self.runs:
+            given["folder"] = str(numbered(Path(given[self.runs])))
         old = self.resume and given[self.resume]
         begin = ["-r", str(old), "-t"] if old else [_fill(word, given) for word in self.command]
         return [*begin, *(word for flag in self.flags for word in flag.words(given)), *rest]
@@ -199,9 +203,10 @@ def _entry(calls: str) -> Callable[[Words], int]:
 
 def programs() -> dict[str, Program]:
     """All old programs by name."""
+    from old_drawing import DRAWING
     from old_training import TRAINING
 
-    return dict(TRAINING)
+    return {**TRAINING, **DRAWING}
 
 
 if __name__ == "__main__":

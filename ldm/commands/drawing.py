@@ -68,7 +68,7 @@ def draw(order: Order) -> Drawn:
                 samples += _draw(order, drawer, prompts, folder, advance)
     if failed and not samples:
         raise RuntimeError(f"none of the checkpoints in {order.who.weights} could be read: {', '.join(failed)}")
-    if order.who.weights is not None:
+    if order.who.weights is not None and len({sample["checkpoint"] for sample in samples}) > 1:
         _write_sheet(folder, samples)
     return Drawn(folder, samples, failed)
 

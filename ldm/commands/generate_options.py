@@ -26,7 +26,10 @@ class Who:
     sd: Annotated[Path | None, _in(MODEL, help="Weights; default: those that the run was trained on.")] = None
     weights: Annotated[
         Path | None,
-        _in(MODEL, help="A folder of checkpoints (or of a run): all are drawn, with one grid that has a row for each."),
+        _in(
+            MODEL,
+            help="A checkpoint, or a folder of them (also a run's): all are drawn, and one grid has a row for each.",
+        ),
     ] = None
     step: Annotated[str, _in(MODEL, help="Training steps, counted from 0: one, several like 199,399, or last.")] = (
         "last"

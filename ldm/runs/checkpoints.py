@@ -34,15 +34,17 @@ class Checkpoint:
 
 
 def checkpoints_in(folder: Path, run: Path | None = None) -> list[Checkpoint]:
-    """The models in ``folder`` by rising step: those of a run, or diffusers folders and single files.
+    """The models in ``folder`` by rising step: those of a run, or diffusers folders and single files; or it is one.
 
     Args:
-        folder: a run, the ``checkpoints`` folder of one, or any folder of models.
+        folder: a run, the ``checkpoints`` folder of one, any folder of models, or a model.
         run: a run whose people are drawn by each of the models.
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no model.
     """
+    if _is_model(folder):
+        return [_of_path(folder, run)]
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder of checkpoints at {folder}")
     if (own := _run_of(folder)) and run is None:

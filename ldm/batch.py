@@ -20,6 +20,7 @@ class Batch(TypedDict, total=False):
     image: Tensor  # (B, C, H, W) in [-1, 1]
     latents: Tensor  # (B, c, h, w), already scaled: given instead of, or beside, ``image``
     caption: list[str]  # B captions, placeholders as words
+    embedding: Tensor  # (B, D) vectors of the pictures themselves, zeros where the caption counts
     faces: Tensor  # (B, P, F) unit face vectors of the people, in the order of the placeholders
     ids: Tensor  # (B, P) int64, index of each person in the run; -1 where a picture has fewer people
     vectors: Tensor  # (B, P, E, D) token vectors of the people: given instead of ``faces`` and ``ids`` when drawing
@@ -35,6 +36,7 @@ class Sample(TypedDict, total=False):
     image: Tensor
     latents: Tensor
     caption: str
+    embedding: Tensor
     faces: Tensor
     ids: Tensor
     loss_weight: Tensor

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from ldm.data.captions import PLAIN, PLAIN_PAIR
-from ldm.data.latents import encode_store
+from ldm.data.encode import encode_store
 from ldm.data.sources import read_sources
 from ldm.data.store import PictureStore
 from ldm.data.templates import DUAL_TEMPLATES, TEMPLATES

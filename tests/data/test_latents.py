@@ -1,41 +1,15 @@
 import json
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from ldm.data.latents import CaptionedLatents, draw_pairs, encode_store
+from ldm.data.encode import draw_pairs, encode_store
+from ldm.data.latents import CaptionedLatents
 from ldm.data.sampling import SampleKey
 from ldm.data.store import PictureStore, write_store
-
-OFTEN, SELDOM = "Geörge Often", "Ada Seldom"
-
-
-class Halves:
-    """A first stage whose latents are the pictures, four times smaller."""
-
-    device, dtype = torch.device("cpu"), torch.float32
-
-    def encode(self, images):
-        return SimpleNamespace(latent_dist=SimpleNamespace(mean=torch.nn.functional.avg_pool2d(images, 4)))
-
-
-def picture(i):
-    """Red tells which picture it is, green whether it is upright (dark left) or mirrored."""
-    array = np.zeros((8, 8, 3), np.uint8)
-    array[..., 0] = i
-    array[:, 4:, 1] = 200
-    return array
-
-
-ROWS = [
-    *({"name": OFTEN, "split": "train"} for _ in range(90)),
-    *({"name": SELDOM, "split": "train"} for _ in range(10)),
-    *({"attributes": ["Male", "Smiling"], "split": "train"} for _ in range(20)),
-    {"name": "Held Out", "split": "held_out"},
-]
+from tests.data.halves import OFTEN, ROWS, SELDOM, Halves, picture
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from ldm.models.diffusion.export import export_run
 from ldm.models.diffusion.kept import keep_only, require_kept
 from ldm.models.diffusion.preview import preview
 from ldm.models.first_stage import decode, downscale, encode
+from ldm.modules.dropout import Dropout, drop_captions
 from ldm.modules.encoders.modules import FrozenCLIPEmbedder
 from ldm.modules.encoders.remembered import RememberedText
 from ldm.modules.identity import IdentityMemory
@@ -44,6 +45,7 @@ class LatentDiffusion(pl.LightningModule):
         cond_stage_config: node of the text side, see :class:`ldm.modules.encoders.modules.FrozenCLIPEmbedder`.
         face_backend: whose face vectors the method takes, see :func:`ldm.faces.backend.load_backend`.
         caption_dropout: share of captions replaced by the empty one, for classifier-free guidance.
+        dropout_kind: ``rate`` drops each caption with that chance, ``share`` that share of each batch, rounded down.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more time.
         compile_unet: train with a UNet compiled by torch.compile (needs a C++ compiler); a slow first step.
         optimizer_config: node of the optimizer, see :class:`ldm.modules.optimizer.AdamW`.
@@ -61,6 +63,7 @@ class LatentDiffusion(pl.LightningModule):
         cond_stage_config: Mapping[str, Any] | None = None,
         face_backend: str = "auto",
         caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        dropout_kind: Dropout = "rate",
         gradient_checkpointing: bool = False,
         compile_unet: bool = False,
         optimizer_config: Mapping[str, Any] | None = None,
@@ -70,7 +73,8 @@ class LatentDiffusion(pl.LightningModule):
         super().__init__()
         self.strict_loading = False  # checkpoints hold what was trained; on_load_checkpoint checks that it is all there
         self.learning_rate, self.remembered = 1e-4, RememberedText()
-        self.caption_dropout, self.seed, self.compile_unet = caption_dropout, seed, compile_unet
+        self.caption_dropout, self.dropout_kind, self.seed = caption_dropout, dropout_kind, seed
+        self.compile_unet = compile_unet
         self.optimizer: AdamW = instantiate_from_config(optimizer_config) if optimizer_config else AdamW()
         parts = read_model(ckpt_path, getattr(torch, ckpt_dtype), ckpt_ema)
         self.weights_folder, self.defaults, self.noise_scheduler = parts.folder, parts.defaults, parts.scheduler
@@ -147,11 +151,11 @@ class LatentDiffusion(pl.LightningModule):
         steps = self.noise_scheduler.config.num_train_timesteps
         timesteps = self.objective.timesteps(len(latents), steps, draws).to(latents.device)  # (B,)
         noisy = self.noise_scheduler.add_noise(latents, noise, timesteps)
-        conditioning = self._conditioning(self._drop_captions(batch["caption"], draws), batch)
-        prediction = self.predict(noisy, timesteps, conditioning, batch)
+        captions = drop_captions(batch["caption"], self.caption_dropout, self.dropout_kind, draws)
+        prediction = self.predict(noisy, timesteps, self._conditioning(captions, batch), batch)
         target = training_target(self.noise_scheduler, latents, noise, timesteps)
-        weight, is_prior = batch.get("loss_weight"), batch.get("is_prior")
-        return torch.as_tensor(self.objective(prediction, target, timesteps, self.noise_scheduler, weight, is_prior))
+        more = batch.get("loss_weight"), batch.get("is_prior")
+        return torch.as_tensor(self.objective(prediction, target, timesteps, self.noise_scheduler, *more))
 
     def predict(self, noisy: Tensor, timesteps: Tensor, told: Conditioning, batch: Batch | None = None) -> Tensor:
         """(B, c, h, w) what the UNet says about noisy latents, with what the method adds to its layers."""
@@ -176,15 +180,11 @@ class LatentDiffusion(pl.LightningModule):
 
     def _conditioning(self, captions: Sequence[str], batch: Batch) -> Conditioning:
         """The same for training: remembered by caption where nothing that is trained changes what a caption means."""
+        if "embedding" in batch:
+            return cast(Conditioning, cast(Any, self.cond_stage_model).with_pictures(batch["embedding"], captions))
         if self.personalization.replaces_vectors or any(p.requires_grad for p in self.cond_stage_model.parameters()):
             return self.get_learned_conditioning(captions, batch)
         return self.remembered(captions, self.get_learned_conditioning)
-
-    def _drop_captions(self, captions: Sequence[str], draws: torch.Generator) -> list[str]:
-        if not self.caption_dropout:
-            return list(captions)
-        kept = torch.rand(len(captions), generator=draws) >= self.caption_dropout
-        return [caption if keep else "" for caption, keep in zip(captions, kept.tolist(), strict=True)]
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """What training changes, by name."""

@@ -1,0 +1,54 @@
+"""What latents are made of, as hashes: how it is known that they are those of these pictures and this first stage."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from ldm.data.store import PictureStore
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What latents are made of; equal origins give equal latents.
+
+    Attributes:
+        vae: hash of the encoder's weights.
+        pictures: hash of the store's rows and of how it was made: resolution and crop among it.
+        split: which pictures.
+        num_variants: of each picture: upright, mirrored, then moved a little.
+        num_pairs: pictures of two people.
+        seed: of pairs and movements.
+        embedder: what made the vectors of the pictures; empty without any.
+    """
+
+    vae: str
+    pictures: str
+    split: str
+    num_variants: int
+    num_pairs: int
+    seed: int
+    embedder: str = ""
+
+    def difference(self, made: Mapping[str, Any]) -> str:
+        """In what latents that say ``made`` of themselves differ, in words; empty if in nothing."""
+        mine = asdict(self)
+        return ", ".join(name for name in mine if made.get(name) != mine[name])
+
+
+def hash_of_vae(vae: Any) -> str:
+    """Of the encoder's weights, the same for float32 and float16."""
+    digest = hashlib.sha256()
+    for name, value in sorted(vae.state_dict().items()):
+        if name.startswith(("encoder.", "quant_conv.")):
+            digest.update(name.encode() + value.detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def hash_of_store(store: PictureStore) -> str:
+    """Of what is known of the pictures and how they were made."""
+    said = json.dumps([store.about, store.size_px, store.rows], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands import prepare_crop, prepare_faces
+from ldm.commands import prepare_au, prepare_crop, prepare_faces
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 app.command()(prepare_crop.crop)
+app.command()(prepare_au.au)
 for _command in (prepare_faces.celeba, prepare_faces.lfw, prepare_faces.folder):
     app.command()(_command)
 

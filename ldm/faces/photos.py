@@ -76,7 +76,7 @@ def read_photo(path: Path, behind: str = "white") -> Image.Image:
 
 
 def to_rgb(image: Image.Image, behind: str = "white") -> Image.Image:
-    """``image`` in mode RGB: transparency on the colour ``behind``, more than 8 bits scaled down not clipped, colours as sRGB."""
+    """``image`` in mode RGB: transparency on the colour ``behind``, 16 bits scaled not clipped, colours as sRGB."""
     if image.mode in {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}:
         image = _eight_bits(image)
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:

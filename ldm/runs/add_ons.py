@@ -14,12 +14,12 @@ from torch import Tensor
 from ldm.modules.lora_fit import TEXT, UNET, require_fit
 from ldm.modules.placeholders import word_ends
 from ldm.runs.aligned_folder import sha256_of
+from ldm.weights.compvis import LIKE_SD1
+from ldm.weights.lora_files import SETTINGS, in_peft_names, kohya_names
 from ldm.weights.tensors import read_tensors
+from ldm.weights.textual_inversion import read_embedding
 
 logger = logging.getLogger(__name__)
-
-KOHYA = {"lora_unet_": UNET, "lora_te_": TEXT}
-"""What kohya's names begin with; ``lora_te1_`` and ``lora_te2_`` are Stable Diffusion XL's."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,12 @@ def add_loras(pipeline: Any, loras: Sequence[LoraFile], ignore_unmatched: bool =
     """
     networks = {UNET: pipeline.unet, TEXT: pipeline.text_encoder}
     own = [name for names in pipeline.get_list_adapters().values() for name in names]
+    folder = pipeline.model.weights_folder
+    like = folder if folder.is_dir() else LIKE_SD1
     added: dict[str, float] = {}
     for lora in loras:
         file = read_tensors(lora.path)
-        tensors = as_peft(file.tensors, networks)
+        tensors = as_peft(file.tensors, like)
         try:
             fitting = require_fit(tensors, networks, ignore_unmatched)
         except ValueError as error:
@@ -75,7 +77,7 @@ def add_loras(pipeline: Any, loras: Sequence[LoraFile], ignore_unmatched: bool =
         if left := len(tensors) - len(fitting):
             logger.warning("%s: %d of %d tensors do not fit this model and are left out", lora.path, left, len(tensors))
         name = f"added_{len(added)}"
-        settings = json.loads(file.metadata["lora_adapter_metadata"]) if _says_how(file.metadata) else None
+        settings = json.loads(file.metadata[SETTINGS]) if SETTINGS in file.metadata else None
         options = {"adapter_name": name, "metadata": settings, "_pipeline": pipeline}
         for part, load in ((UNET, pipeline.load_lora_into_unet), (TEXT, pipeline.load_lora_into_text_encoder)):
             if any(key.startswith(f"{part}.") for key in fitting):
@@ -87,24 +89,18 @@ def add_loras(pipeline: Any, loras: Sequence[LoraFile], ignore_unmatched: bool =
         pipeline.set_adapters([*dict.fromkeys(own), *added], [*(1.0 for _ in dict.fromkeys(own)), *added.values()])
 
 
-def _says_how(metadata: Mapping[str, str]) -> bool:
-    return "lora_adapter_metadata" in metadata
-
-
-def as_peft(tensors: Mapping[str, Tensor], networks: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a LoRA by PEFT's names; kohya's names are those of the networks' layers with ``_`` for ``.``.
+def as_peft(tensors: Mapping[str, Tensor], like: Path) -> dict[str, Tensor]:
+    """The tensors of a LoRA by PEFT's names, where they are kohya's or those of older versions of diffusers.
 
     Kohya's alpha is multiplied into the second matrix, whose scale then is 1. What no layer is called stays as it is.
+
+    Args:
+        tensors: by any of the names.
+        like: a diffusers folder of the model, for the names of its layers.
     """
     if not any(".lora_down." in key for key in tensors):
-        return dict(tensors)
-    layers = {
-        prefix + inner + name.replace(".", "_"): f"{part}.{name}"
-        for prefix, part in KOHYA.items()
-        for inner in (("", "text_model_") if part == TEXT else ("",))
-        for name, _ in networks[part].named_modules()
-    }
-    named: dict[str, Tensor] = {}
+        return in_peft_names(tensors)
+    layers, named = kohya_names(like), {}
     for key, tensor in tensors.items():
         layer, _, part = key.partition(".")
         there = layers.get(layer, layer)
@@ -130,7 +126,8 @@ def add_embeddings(pipeline: Any, files: Sequence[Path]) -> dict[str, str]:
     learned: dict[str, str] = {}
     width = pipeline.text_encoder.get_input_embeddings().embedding_dim
     for path in files:
-        token, vectors = read_embedding(path)
+        embedding = read_embedding(path)
+        token, vectors = embedding.token, embedding.vectors.float()
         if vectors.shape[1] != width:
             raise ValueError(
                 f"{path} holds token vectors of width {vectors.shape[1]}, this model's have {width}: it is of another "
@@ -145,26 +142,3 @@ def add_embeddings(pipeline: Any, files: Sequence[Path]) -> dict[str, str]:
     if pipeline.placeholders is not None:
         pipeline.placeholders.ends_word = word_ends(pipeline.tokenizer)
     return learned
-
-
-def read_embedding(path: Path) -> tuple[str, Tensor]:
-    """The word and the token vectors (E, D) of a textual inversion: diffusers', AUTOMATIC1111's or kohya's form.
-
-    A file that does not name its word is called by its own name, in brackets.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is no textual inversion, or one of a model with two text encoders.
-    """
-    file = read_tensors(path)
-    name, found = path.stem, dict(file.tensors)
-    if isinstance(file.content, dict) and isinstance(file.content.get("string_to_param"), dict):
-        name, found = str(file.content.get("name") or name), dict(file.content["string_to_param"])
-    if {"clip_l", "clip_g"} & found.keys():
-        raise ValueError(f"{path} is a textual inversion of Stable Diffusion XL: this model has one text encoder")
-    if len(found) != 1 or next(iter(found.values())).ndim > 2:
-        raise ValueError(f"{path} is no textual inversion: it holds {len(found)} tensors, one (E, D) is wanted")
-    [(key, vectors)] = found.items()
-    token = name if key in ("", "*", "emb_params") else key
-    token = token if token.startswith("<") else f"<{token}>"
-    return token, vectors.reshape(-1, vectors.shape[-1]).float()

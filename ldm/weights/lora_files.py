@@ -103,7 +103,7 @@ def is_kohya(path: Path) -> bool:
 
 def _from_diffusers(file: TensorFile) -> dict[str, LoraLayer]:
     settings = json.loads(file.metadata.get(SETTINGS, "{}"))
-    tensors = _in_peft_names(file.tensors)
+    tensors = in_peft_names(file.tensors)
     downs = {name: tensor for name, tensor in tensors.items() if name.endswith(".lora_A.weight")}
     if odd := sorted(tensors.keys() - downs.keys() - {name.replace("lora_A", "lora_B") for name in downs}):
         raise ValueError(f"{file.path}: {len(odd)} tensors belong to no layer of a LoRA, first {odd[0]}")
@@ -117,7 +117,7 @@ def _from_diffusers(file: TensorFile) -> dict[str, LoraLayer]:
     return layers
 
 
-def _in_peft_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def in_peft_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same under PEFT's names; diffusers knows how its older versions called them."""
     from diffusers.utils import convert_state_dict_to_peft, convert_unet_state_dict_to_peft
 

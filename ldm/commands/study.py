@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands import study_controlnet
+from ldm.commands import study_controlnet, study_sd1
 
 app = typer.Typer(no_args_is_help=True, help="Measure: what docs/measurements.md says is written by these.")
 
@@ -25,6 +25,7 @@ DrawingSteps = Annotated[int, typer.Option(min=1, help="Steps of the sampler.")]
 Document = Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")]
 
 app.command()(study_controlnet.controlnet)
+app.command()(study_sd1.sd1)
 
 
 @app.command()
@@ -50,6 +51,9 @@ def celeb_basis(
     ] = None,
     people: Annotated[int, typer.Option(min=2, max=30, help="How many of the held-out people.")] = 20,
     arms: Annotated[list[str] | None, typer.Option(help="Only this arm; once an arm. All if not given.")] = None,
+    difference: Annotated[
+        list[str] | None, typer.Option(metavar="NAME:KEY=VALUE", help="An arm more: ours with other values.")
+    ] = None,
     per_run: Annotated[int, typer.Option(min=2, help="People learned together.")] = 5,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of a run; the config's if not given.")] = None,
     each: Annotated[int, typer.Option(min=1, help="Pictures a person by the plain prompt.")] = 8,
@@ -72,7 +76,7 @@ def celeb_basis(
 
     plan = Plan(per_run, steps, each, asked, drawing_steps)
     labelled = celeba or photos.parent / "celeba"
-    run(Request(photos, judge, labelled, sd, people, arms or None, tuning, out, document), plan)
+    run(Request(photos, judge, labelled, sd, people, arms or None, difference or (), tuning, out, document), plan)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from evaluation.studies.celeb_basis.arms import OURS_ARM, all_arms, choose_arms
 from evaluation.studies.celeb_basis.cells import ASKED, Cell, Cells
 from evaluation.studies.celeb_basis.people import MAX_STUDY, choose_subjects
 from evaluation.studies.celeb_basis.results import ArmResult, Known, shortest, verdict, word
+from evaluation.studies.celeb_basis.run import digest
 from evaluation.studies.celeb_basis.study import Plan, groups
 
 PEOPLE = [f"Person_{number:02d}" for number in range(12)]
@@ -58,6 +59,27 @@ def test_every_arm_is_there_once_and_unknown_ones_are_named() -> None:
         choose_arms(["names-all"])
 
 
+def test_a_difference_is_ours_with_other_values() -> None:
+    arm = choose_arms(["ours"], ["fast:model.base_learning_rate=1e-2,data.params.batch_size=4"])[1]
+    assert arm.overrides == ("model.base_learning_rate=1e-2", "data.params.batch_size=4")
+    assert (arm.key, arm.config) == ("fast", OURS_ARM.config)
+    for wrong in ("fast", "fast:rate", "a b:k=v", ":k=v"):
+        with pytest.raises(ValueError, match=r"is no difference: write NAME:KEY=VALUE"):
+            choose_arms(None, [wrong])
+    with pytest.raises(ValueError, match="'unit' has the name of an arm"):
+        choose_arms(None, ["unit:a=1"])
+
+
+def test_cells_of_other_weights_or_configs_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "a.bin").write_text("1")
+    (tmp_path / "b.yaml").write_text("1")
+    before, config = digest(tmp_path), digest(tmp_path, ("b.yaml",))
+    (tmp_path / "unet" / "a.bin").write_text("2")
+    assert digest(tmp_path) != before
+    assert digest(tmp_path, ("b.yaml",)) == config
+
+
 def test_smaller_runs_see_everybody_as_often() -> None:
     arms, plan = all_arms(), Plan(people_per_run=5, steps=200)
     assert plan.steps_of(OURS_ARM) == 200
@@ -80,8 +102,8 @@ def cell(person: int, likeness: float, obeys: float = 0.3) -> Cell:
 KNOWN = Known(dict(zip(PEOPLE, np.eye(12, dtype=np.float32), strict=True)), frozenset(PEOPLE[:6]), -0.1)
 
 
-def arm(likeness: float, obeys: float = 0.3) -> ArmResult:
-    return ArmResult([cell(person, likeness, obeys) for person in range(12)], KNOWN)
+def arm(likeness: float, title: str = "", obeys: float = 0.3) -> ArmResult:
+    return ArmResult([cell(person, likeness, obeys) for person in range(12)], KNOWN, title)
 
 
 def test_likeness_is_told_from_none() -> None:
@@ -120,7 +142,10 @@ def test_the_shortest_schedule_loses_nothing() -> None:
 
 def test_the_page_says_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "FOLDER", tmp_path / "docs")
-    cells, results = Cells(tmp_path / "cells"), {"ours": arm(1.0), "mean": arm(0.0), "steps-25": arm(0.5)}
+    cells, results = (
+        Cells(tmp_path / "cells"),
+        {"ours": arm(1.0), "mean": arm(0.0, "basis mean (nobody)"), "steps-25": arm(0.5)},
+    )
     for key, result in results.items():
         for one in result.cells:
             cells.write(key, one, Image.new("RGB", (6 * 66 + 2, 68)))

@@ -1,5 +1,6 @@
 """The ways of learning a person that are compared. An arm is a config and what of it differs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -94,13 +95,31 @@ def all_arms() -> dict[str, Arm]:
     return {arm.key: arm for arm in arms}
 
 
-def choose_arms(keys: list[str] | None) -> list[Arm]:
-    """The arms called ``keys``; all if None.
+def difference(text: str) -> Arm:
+    """Ours with other values, from ``NAME:KEY=VALUE``, several values with commas.
 
     Raises:
-        ValueError: there is no such arm; those that there are, are listed.
+        ValueError: it cannot be read.
+    """
+    name, colon, values = text.partition(":")
+    overrides = tuple(values.split(","))
+    if not (colon and name.isidentifier() and all("=" in value for value in overrides)):
+        raise ValueError(
+            f"{text!r} is no difference: write NAME:KEY=VALUE, for example rate:model.base_learning_rate=1e-2"
+        )
+    return Arm(name, f"ours, {values.replace(',', ', ')}", overrides=overrides)
+
+
+def choose_arms(keys: Sequence[str] | None, differences: Sequence[str] = ()) -> list[Arm]:
+    """The arms called ``keys``, all if None, and ours with ``differences``.
+
+    Raises:
+        ValueError: there is no such arm, with those that there are; a difference cannot be read, or has an arm's name.
     """
     known = all_arms()
+    more = [difference(text) for text in differences]
+    if taken := [arm.key for arm in more if arm.key in known]:
+        raise ValueError(f"the difference {taken[0]!r} has the name of an arm: give it another")
     if unknown := [key for key in keys or () if key not in known]:
         raise ValueError(f"there is no arm {unknown[0]!r}; there are {', '.join(known)}")
-    return [known[key] for key in (keys or known)]
+    return [*(known[key] for key in (keys or known)), *more]

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from evaluation.scripts import ROOT
-from evaluation.studies.celeb_basis.arms import COUNTS, CURVE, CURVE_PEOPLE, DIFFERENCES, OURS_ARM, all_arms
+from evaluation.studies.celeb_basis.arms import COUNTS, CURVE, CURVE_PEOPLE, OURS_ARM, all_arms
 from evaluation.studies.celeb_basis.cells import ASKED, PLAIN, Cells
 from evaluation.studies.celeb_basis.pairs import PLACES
 from evaluation.studies.celeb_basis.pairs import summary as pair_summary
@@ -126,7 +126,6 @@ Every person in every arm: [celeb_basis.csv](celeb_basis.csv).
 
 def table(results: Mapping[str, ArmResult]) -> str:
     """A row for each arm; those of the curve have their own table."""
-    arms = all_arms()
     rows = []
     for key, result in results.items():
         if key.startswith("steps-"):
@@ -136,7 +135,7 @@ def table(results: Mapping[str, ArmResult]) -> str:
         seen, cost = np.mean([cell.pictures for cell in cells]), np.mean([cell.seconds for cell in cells])
         far = np.mean([cell.distance for cell in cells])
         found = f"{100 * result.detected:.0f} %"
-        rows.append([f"{arms[key].title} (`{key}`)", *numbers, found, f"{far:.2f}", f"{seen:.0f}", f"{cost:.1f}"])
+        rows.append([f"{result.title} (`{key}`)", *numbers, found, f"{far:.2f}", f"{seen:.0f}", f"{cost:.1f}"])
     head = [
         "arm",
         *MEASURES.values(),
@@ -150,17 +149,15 @@ def table(results: Mapping[str, ArmResult]) -> str:
 
 def differences(results: Mapping[str, ArmResult]) -> str:
     """Ours against each other arm, paired."""
-    arms = all_arms()
     if OURS_ARM.key not in results:
         return ""
-    others = ["published", *(arm.key for arm in DIFFERENCES), "random-all", "untrained-all", "free", "mean"]
     rows = []
-    for key in (key for key in others if key in results):
+    for key in (key for key in results if key != OURS_ARM.key and not key.startswith("steps-")):
         cells = []
         for measure in MEASURES:
             difference = results[OURS_ARM.key].less(results[key], measure)
             cells.append(f"{shown(difference)}: {word(difference)}")
-        rows.append([f"ours less {arms[key].title}", *cells])
+        rows.append([f"ours less {results[key].title}", *cells])
     return markdown_table(["", *MEASURES.values()], rows)
 
 

@@ -47,10 +47,11 @@ class ArmResult:
     Args:
         cells: of its people.
         known: of everybody.
+        title: of the arm.
     """
 
-    def __init__(self, cells: Sequence[Cell], known: Known) -> None:
-        self.cells, self._known = list(cells), known
+    def __init__(self, cells: Sequence[Cell], known: Known, title: str = "") -> None:
+        self.cells, self._known, self.title = list(cells), known, title
         self.people = [cell.person for cell in cells]
         references = [known.references[person] for person in self.people]
         self.scores = score_matrix([cell.vectors for cell in cells], references, known.undetected)  # (N, N)
@@ -58,7 +59,7 @@ class ArmResult:
     def of(self, people: Sequence[str]) -> "ArmResult":
         """The same arm for some of its people."""
         own = {cell.person: cell for cell in self.cells}
-        return ArmResult([own[person] for person in people], self._known)
+        return ArmResult([own[person] for person in people], self._known, self.title)
 
     @property
     def cosines(self) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """``python -m ldm study celeb_basis``: from the photos to the page."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from evaluation.scripts import ROOT
 from evaluation.studies.attribute_judge import attribute_judge
 from evaluation.studies.celeb_basis import people as choice
 from evaluation.studies.celeb_basis import report
-from evaluation.studies.celeb_basis.arms import OURS_ARM, PUBLISHED_ARM, choose_arms
+from evaluation.studies.celeb_basis.arms import CONFIGS, OURS_ARM, PUBLISHED_ARM, choose_arms
 from evaluation.studies.celeb_basis.cells import ASKED, SEED, Cells
 from evaluation.studies.celeb_basis.learn import SEED as TRAINING_SEED
 from evaluation.studies.celeb_basis.learn import Learner
@@ -27,6 +28,7 @@ from evaluation.subjects import Subject
 from ldm.data.manifest import read_people
 from ldm.faces.photos import read_photo
 from ldm.files import write_json
+from ldm.runs.aligned_folder import sha256_of
 from ldm.runs.train import quiet
 
 PAIR_PICTURES = 4
@@ -44,6 +46,7 @@ class Request:
         sd: the weights.
         num_people: how many people.
         arms: keys; None is all.
+        differences: arms more: ours with other values.
         tuning: people who are never in the study.
         out: where cells go.
         document: write the page too.
@@ -54,7 +57,8 @@ class Request:
     celeba: Path
     sd: Path
     num_people: int
-    arms: list[str] | None
+    arms: Sequence[str] | None
+    differences: Sequence[str]
     tuning: bool
     out: Path
     document: bool
@@ -68,11 +72,12 @@ def run(request: Request, plan: Plan) -> None:
             made with other settings.
     """
     quiet()
-    arms, judge = choose_arms(request.arms), load_judge(request.judge)
+    arms, judge = choose_arms(request.arms, request.differences), load_judge(request.judge)
     strangers_percentile(judge)
     subjects = choice.choose_subjects(request.photos, request.num_people, request.tuning)
     out = request.out if Path.cwd() == ROOT else request.out.absolute()
-    claim(out, {"sd": request.sd.as_posix(), "tuning": request.tuning, "seed": SEED, **asdict(plan)})
+    made_of = {"weights": digest(request.sd), "configs": digest(CONFIGS, ("aigc_id.yaml", "celeb_basis.yaml"))}
+    claim(out, {"sd": request.sd.as_posix(), "tuning": request.tuning, "seed": SEED, **made_of, **asdict(plan)})
     manifest = choice.align(subjects, out)
     records = read_people(manifest)
     encoders = {record.encoder for record in records}
@@ -83,7 +88,9 @@ def run(request: Request, plan: Plan) -> None:
     cells, names = Cells(out / "cells"), [subject.name for subject in subjects]
     fill(cells, arms, names, learner, drawer, plan)
     known = known_people(subjects, judge, sees, learner.model.sample_size_px)
-    results = {arm.key: ArmResult([cells.read(arm.key, who) for who in names[: arm.people]], known) for arm in arms}
+    results = {
+        arm.key: ArmResult([cells.read(arm.key, who) for who in names[: arm.people]], known, arm.title) for arm in arms
+    }
     paired = [arm for arm in arms if arm in (PUBLISHED_ARM, OURS_ARM)]
     pairs = {arm.key: score_pairs(cells, arm, names, drawer, known, PAIR_PICTURES) for arm in paired}
     print(report.table(results))
@@ -91,6 +98,15 @@ def run(request: Request, plan: Plan) -> None:
     if request.document:
         facts = facts_of(request, plan, known, learner, (judge, sees), encoders)
         print(f"wrote {report.write(results, pairs, cells, facts).relative_to(ROOT)}")
+
+
+def digest(folder: Path, names: Sequence[str] = ("*",)) -> str:
+    """16 hex digits that stand for the files in ``folder``, or for those called ``names``."""
+    total = hashlib.sha256()
+    for file in sorted(file for name in names for file in folder.rglob(name) if file.is_file()):
+        total.update(file.relative_to(folder).as_posix().encode())
+        total.update(sha256_of(file).encode())
+    return total.hexdigest()[:16]
 
 
 def known_people(subjects: Sequence[Subject], judge: Judge, sees: AttributeJudge, side_px: int) -> Known:

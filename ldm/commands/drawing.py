@@ -7,9 +7,10 @@ from typing import Any
 
 from ldm.commands.bars import bar
 from ldm.commands.drawing_add_ons import guided, require_control
+from ldm.commands.drawing_au import with_units
 from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder_name, parse_steps
 from ldm.commands.drawing_settings import drawn_size, settings_for, source_for
-from ldm.commands.generate_options import AddOns, Between, Control, FromPicture, How, What, Who
+from ldm.commands.generate_options import ActionUnits, AddOns, Between, Control, FromPicture, How, What, Who
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Order:
     between: Between = field(default_factory=Between)
     add_ons: AddOns = field(default_factory=AddOns)
     control: Control = field(default_factory=Control)
+    units: ActionUnits = field(default_factory=ActionUnits)
     out: Path | None = None
 
 
@@ -51,6 +53,7 @@ def draw(order: Order) -> Drawn:
     """
     from ldm.files import require_writable
     from ldm.runs.load import find_run
+    from ldm.runs.sheet import write_sheet, write_sweep
 
     prompts = _prompts(order)
     _require_sense(order)
@@ -68,8 +71,10 @@ def draw(order: Order) -> Drawn:
                 samples += _draw(order, drawer, prompts, folder, advance)
     if failed and not samples:
         raise RuntimeError(f"none of the checkpoints in {order.who.weights} could be read: {', '.join(failed)}")
+    if order.units.au_sweep is not None:
+        write_sweep(folder, samples, prompts)
     if order.who.weights is not None and len({sample["checkpoint"] for sample in samples}) > 1:
-        _write_sheet(folder, samples)
+        write_sheet(folder / "checkpoints.png", folder, samples, "checkpoint", {})
     return Drawn(folder, samples, failed)
 
 
@@ -82,7 +87,7 @@ def _prompts(order: Order) -> list[str]:
         raise ValueError("--unconditional draws without a prompt: leave out --prompt, --prompts and --negative")
     if not given and not what.unconditional:
         raise ValueError("nothing to draw: give --prompt TEXT or --prompts FILE")
-    return given or [""]
+    return with_units(given or [""], order.units)
 
 
 def _require_sense(order: Order) -> None:
@@ -100,6 +105,8 @@ def _require_sense(order: Order) -> None:
     if picture.mask is None and picture.feather is not None:
         raise ValueError("--feather belongs to a mask: give --mask FILE")
     require_control(order.control)
+    if order.between.interpolate is not None and order.units.au_sweep is not None:
+        raise ValueError("--interpolate and --au-sweep each go from one end to another: give one of them")
     if order.between.interpolate is not None and picture.init_image is not None:
         raise ValueError("--interpolate goes from noise to noise: leave out --init-image")
 
@@ -163,9 +170,3 @@ def _pipeline(kind: Any, drawer: Drawer, sampler: str) -> Any:
     pipeline = kind.of(drawer.model, drawer.people, sampler)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
-
-
-def _write_sheet(folder: Path, samples: Sequence[dict[str, Any]]) -> None:
-    from ldm.runs.sheet import write_sheet
-
-    write_sheet(folder / "checkpoints.png", folder, samples, "checkpoint", {})

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands.generate_options import AddOns, Between, Control, FromPicture, How, What, Who
+from ldm.commands.generate_options import ActionUnits, AddOns, Between, Control, FromPicture, How, What, Who
 from ldm.commands.grouped import grouped
 
 
@@ -18,6 +18,7 @@ def generate(
     between: Between,
     add_ons: AddOns,
     control: Control,
+    units: ActionUnits,
     out: Annotated[Path | None, typer.Option(help="Output folder, added to; default: outputs/RUN.")] = None,
 ) -> None:
     """Draw pictures: samples, one grid a prompt, and settings.json.
@@ -39,10 +40,12 @@ def generate(
       python -m ldm generate --run RUN --prompt "a photo of sks" --lora STYLE.safetensors:0.7 --embedding HAT.pt
 
       python -m ldm generate --run RUN --prompt "a photo of sks" --controlnet DIR --control canny --control-image ME.jpg
+
+      python -m ldm generate --run RUN --prompt "a photo of sks" --au "12=3,6=2"
     """
     from ldm.commands.drawing import Order, draw
 
-    drawn = draw(Order(who, what, how, picture, between, add_ons, control, out))
+    drawn = draw(Order(who, what, how, picture, between, add_ons, control, units, out))
     number = len(drawn.samples)
     print(f"{number} picture{'' if number == 1 else 's'} in {drawn.folder}")
     if drawn.failed:

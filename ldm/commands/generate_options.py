@@ -13,6 +13,7 @@ def _in(panel: str, *names: str, **about: Any) -> Any:
 
 MODEL, WHAT, HOW = "Model and people", "What is drawn", "How it is drawn"
 PICTURE, BETWEEN = "From a picture", "From one to the other"
+FACE = "What the face does"
 MORE, CONTROL = "Laid over the model", "Guided by edges, points, depth"
 
 
@@ -143,3 +144,19 @@ class Control:
     ] = None
     control_image: Annotated[Path | None, _in(CONTROL, help="The photo, or the picture of depth or pose.")] = None
     control_scale: Annotated[float, _in(CONTROL, min=0, help="How strongly it guides; 0 not at all.")] = 1.0
+
+
+@dataclass(frozen=True)
+class ActionUnits:
+    """Movements of the face, by the numbers of FACS."""
+
+    au: Annotated[
+        str | None, _in(FACE, help='Action units and how strong they are, 0 to 5: "12=3,6=2"; R14 is the right side.')
+    ] = None
+    au_preset: Annotated[
+        str | None, _in(FACE, help="happiness, sadness, surprise, fear, anger, disgust, contempt or neutral.")
+    ] = None
+    au_sweep: Annotated[str | None, _in(FACE, help="One action unit at every intensity: 12=0..5, with a GIF.")] = None
+    au_words: Annotated[
+        Literal["sentence", "phrase", "code", "index"], _in(FACE, help="How prompts say it: as the captions did.")
+    ] = "sentence"

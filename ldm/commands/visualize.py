@@ -5,7 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ldm.commands import visualize_au
+
 app = typer.Typer(no_args_is_help=True, help="Draw what a model or a run holds.")
+
+app.command()(visualize_au.au)
 
 
 @app.callback()

@@ -1,6 +1,5 @@
 """What lies between two seeds, two prompts or two choices of people."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -11,13 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ldm.files import atomic_path
 from ldm.models.first_stage import downscale
 from ldm.runs.draw import DrawSettings, own_facts
-from ldm.runs.png import file_stem, grid_of, parameters, save_png
-
-FRAME_MS = 90
-"""How long a frame of a GIF is shown."""
+from ldm.runs.png import file_stem, grid_of, save_gif, save_png
 
 
 @dataclass(frozen=True)
@@ -141,14 +136,3 @@ def draw_between(
     save_png(out / f"{stem}.png", grid_of(pictures), told)
     save_gif(out / f"{stem}.gif", [*pictures, *pictures[-2:0:-1]], told)
     return samples
-
-
-def save_gif(path: Path, pictures: Sequence[Image.Image], facts: dict[str, Any]) -> None:
-    """Write an endless GIF whose comment says how it was made."""
-    comment = f"{parameters(facts, pictures[0].size)}\n{json.dumps(facts, ensure_ascii=False)}"
-    first, *others = pictures
-    with atomic_path(path) as temporary:
-        first.save(
-            temporary, format="GIF", save_all=True, append_images=others, duration=FRAME_MS, loop=0,
-            comment=comment.encode(),
-        )  # fmt: skip

@@ -13,6 +13,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from ldm.files import atomic_path
 
+FRAME_MS = 90
+"""How long a frame of a GIF is shown."""
 NOTHING = "unconditional"
 """What the file of an empty prompt is called."""
 
@@ -74,3 +76,14 @@ def grid_of(pictures: Sequence[Image.Image], columns: int | None = None, gap: in
     for place, picture in enumerate(pictures):
         sheet.paste(picture, ((place % columns) * (width + gap), (place // columns) * (height + gap)))
     return sheet
+
+
+def save_gif(path: Path, pictures: Sequence[Image.Image], facts: dict[str, Any]) -> None:
+    """Write an endless GIF whose comment says how it was made."""
+    comment = f"{parameters(facts, pictures[0].size)}\n{json.dumps(facts, ensure_ascii=False)}"
+    first, *others = pictures
+    with atomic_path(path) as temporary:
+        first.save(
+            temporary, format="GIF", save_all=True, append_images=others, duration=FRAME_MS, loop=0,
+            comment=comment.encode(),
+        )  # fmt: skip

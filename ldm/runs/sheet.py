@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ldm.runs.png import save_png
+from ldm.runs.png import grid_of, save_gif, save_png
 
 LARGEST_PX = 256
 """Pictures are shown no larger than this."""
@@ -46,6 +46,19 @@ def write_sheet(
     """Write the samples of ``folder`` as one grid, with a row for each value that they have in ``by``."""
     rows: dict[str, list[Image.Image]] = {}
     for sample in samples:
-        with Image.open(folder / sample["file"]) as picture:
-            rows.setdefault(str(sample[by]), []).append(picture.convert("RGB"))
+        rows.setdefault(str(sample[by]), []).append(_opened(folder / sample["file"]))
     save_png(path, sheet(rows), {**facts, by: list(rows)})
+
+
+def write_sweep(folder: Path, samples: Sequence[Mapping[str, Any]], prompts: Sequence[str]) -> None:
+    """Write ``sweep.gif``: a frame for each of ``prompts`` with all of its pictures, there and back."""
+    frames: list[Image.Image] = []
+    for prompt in dict.fromkeys(prompts):
+        own = [folder / sample["file"] for sample in samples if sample["prompt"] == prompt]
+        frames.append(grid_of([_opened(path) for path in own]))
+    save_gif(folder / "sweep.gif", [*frames, *frames[-2:0:-1]], {"prompt": prompts[0], "to_prompt": prompts[-1]})
+
+
+def _opened(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")

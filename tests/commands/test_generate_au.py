@@ -41,8 +41,8 @@ def test_a_sweep(model: Path, tmp_path: Path) -> None:
 
 
 def test_a_figure(model: Path, tmp_path: Path) -> None:
+    words = ["--person", "a face", "--unit", "12", "--words", "sentence", "--out", str(tmp_path), "--steps", "2"]
     with pytest.raises(SystemExit) as left:
-        words = ["--person", "a face", "--unit", "12", "--words", "sentence", "--out", str(tmp_path), "--steps", "2"]
         main(["visualize", "au", "sweep", "--sd", str(model), *words])
     assert left.value.code in (0, None)
     assert Image.open(tmp_path / "sweep.png").height == 18

@@ -1,9 +1,7 @@
 """Prepare data and models: picture stores, and the embedded model from nothing."""
 
-import subprocess
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -41,39 +39,96 @@ def pictures(
 
 
 @app.command()
+def model(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The model folder to write.")],
+    vae: Annotated[Path, typer.Option(help="The trained first stage: vae_gs-<step> of a run.")],
+    pictures: Annotated[Path, typer.Option(help="The picture store: words of its captions become tokens.")],
+    architecture: Annotated[Path, typer.Option(help="UNet, text encoder and scheduler.")] = Path(
+        "configs/latent-diffusion/architecture.yaml"
+    ),
+    words: Annotated[Path | None, typer.Option(help="A list of further words.")] = None,
+    text_encoder: Annotated[
+        Path | None, typer.Option(help="A trained one: the folder of a Stable Diffusion or of a CLIP model.")
+    ] = None,
+) -> None:
+    """Write a model of random weights around a trained first stage, to be trained from nothing.
+
+    Example: python -m ldm prepare model data/faces_model --vae logs/RUN/checkpoints/vae_gs-99999 --pictures data/faces
+    """
+    from ldm.runs import recipe
+
+    recipe.make_untrained(pictures, vae, architecture, words, out)
+    if text_encoder is not None:
+        recipe.take_text_encoder(out, text_encoder)
+    print(out)
+
+
+@app.command()
+def latents(
+    pictures: Annotated[Path, typer.Argument(metavar="PICTURES", help="The picture store.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The latents; stopped, it goes on when called again.")],
+    vae: Annotated[Path, typer.Option(help="The first stage.")],
+) -> None:
+    """Encode the training pictures of a store, and 10,000 pictures of two people where there are names.
+
+    Training does it by itself where its config names the picture store; this does it ahead.
+
+    Example: python -m ldm prepare latents data/faces data/faces_latents --vae logs/RUN/checkpoints/vae_gs-99999
+    """
+    from ldm.commands.bars import bar
+    from ldm.data.store import PictureStore
+    from ldm.runs import recipe
+
+    total = 2 * len(PictureStore(pictures).indices("train")) + recipe.NUM_PAIRS
+    with bar("encode", total) as advance:
+        std = recipe.make_latents(pictures, vae, out, advance)
+    print(f"{out}: standard deviation {std:.4f}")
+
+
+@app.command()
 def embedded(
-    data: Annotated[Path, typer.Argument(help="Folder with lfw/ and celeba/.")],
+    data: Annotated[Path, typer.Argument(help="Folder with lfw/ and celeba/; not needed once the pictures are made.")],
     work: Annotated[Path, typer.Option(help="Where everything in between goes.")] = Path("data/embedded"),
     out: Annotated[Path, typer.Option(help="The finished model.")] = Path("weights/embedded"),
+    profile: Annotated[
+        Literal["cpu", "gpu"], typer.Option(help="cpu: 64 px, two cores. gpu: 128 px, one large GPU.")
+    ] = "cpu",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Save and stop after so long: a leg. Call again to go on.")
+    ] = None,
 ) -> None:
     """Make the embedded model from nothing; what is done already is kept, so it can be stopped and called again.
 
-    Example: python -m ldm prepare embedded DATA --work data/embedded --out /tmp/embedded
+    The exit code is 75 where --minutes ended it before it was done.
+
+    Examples:
+
+      python -m ldm prepare embedded DATA --work data/embedded --out outputs/embedded
+
+      python -m ldm prepare embedded DATA --profile gpu --work data/embedded128 --minutes 8
     """
-    import json
+    from ldm.runs.legs import Leg, LegOver, train_run
 
-    from ldm.runs import recipe
-
-    configs, runs = Path("configs/embedded"), work / "runs"
-    store, vae, latents, untrained = work / "pictures", work / "vae", work / "latents", work / "init"
+    leg = Leg(minutes)
+    configs = Path("configs/embedded") / ("gpu" if profile == "gpu" else "")
+    size, quality = (128, 85) if profile == "gpu" else (64, 100)
+    runs, store, vae, untrained = work / "runs", work / "pictures", work / "vae", work / "init"
     if not (store / "about.json").is_file():
-        pictures(store, data / "lfw", data / "celeba")
-    if not (vae / "config.json").is_file():
-        export = _train(runs, "embedded_vae", configs / "vae.yaml", [
-            f"data.params.train.params.folder={store}",
-            f"data.params.validation.params.folder={store}",
-            f"model.params.block_pca={store}",
-        ])  # fmt: skip
-        export.rename(vae)
-    if not (latents / "about.json").is_file():
-        recipe.make_latents(store, vae, latents)
-    std = json.loads((latents / "about.json").read_text(encoding="utf-8"))["std"]
-    if not (untrained / "model_index.json").is_file():
-        recipe.make_untrained(store, vae, std, configs / "model.yaml", configs / "words.txt", untrained)
-    trained = _train(runs, "embedded_unet", configs / "unet.yaml", [
-        f"model.params.ckpt_path={untrained}",
-        f"data.params.train.params.folder={latents}",
-    ])  # fmt: skip
+        pictures(store, data / "lfw", data / "celeba", size, quality)
+    try:
+        if not (vae / "config.json").is_file():
+            settings = [f"data.params.{part}.params.folder={store}" for part in ("train", "validation")]
+            if profile == "cpu":
+                settings.append(f"model.params.block_pca={store}")
+            train_run(runs, "embedded_vae", configs / "vae.yaml", settings, leg).rename(vae)
+        latents(store, work / "latents", vae)
+        if not (untrained / "model_index.json").is_file():
+            model(untrained, vae, store, configs / "model.yaml", Path("configs/embedded/words.txt"))
+        settings = [f"model.params.ckpt_path={untrained}", f"data.params.train.params.folder={work / 'latents'}"]
+        trained = train_run(runs, "embedded_unet", configs / "unet.yaml", settings, leg)
+    except LegOver as over:
+        print(f"{over}; call the same again to go on")
+        raise typer.Exit(75) from None
     finish(trained, vae, store, out)
 
 
@@ -104,15 +159,3 @@ def finish(
     files = recipe.assemble(trained, vae, out, defaults)
     size = sum(file.stat().st_size for file in files) / 1e6
     print(f"{out}: {size:.1f} MB of weights in {len(files)} files; {len(names)} names, {len(held_out)} people kept out")
-
-
-def _train(runs: Path, name: str, config: Path, overrides: list[str]) -> Path:
-    """Train by ``main.py`` in ``runs``, or go on with the run of that name; the last thing it exported."""
-    from ldm.runs.folder import RunFolder
-
-    earlier = sorted(runs.glob(f"*_{name}"))
-    start = ["-r", str(earlier[-1])] if earlier else ["--base", str(config), "-n", name, "-l", str(runs)]
-    options = ["-t", "--datadir_in_name", "false", *([] if earlier else overrides)]
-    subprocess.run([sys.executable, "main.py", *start, *options], check=True)
-    run = RunFolder.open(sorted(runs.glob(f"*_{name}"))[-1])
-    return max(run.checkpoints.glob("*_gs-*"), key=lambda path: path.stat().st_mtime)

@@ -1,6 +1,8 @@
 """How weights/embedded is made: pictures, words, latents, an untrained model, and the finished folder."""
 
+import json
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,13 +11,14 @@ from typing import Any
 import torch
 import yaml
 
-from ldm.data.captions import PLAIN, PLAIN_PAIR
+from ldm.data.captions import PLAIN, PLAIN_PAIR, Words, row_caption
 from ldm.data.encode import encode_store
 from ldm.data.sources import read_sources
 from ldm.data.store import PictureStore
 from ldm.data.templates import DUAL_TEMPLATES, TEMPLATES
 from ldm.data.vocabulary import words_of
-from ldm.files import write_text
+from ldm.files import write_json, write_text
+from ldm.randomness import generator
 from ldm.runs.face_store import Advance, make_store
 from ldm.weights.create import create_model
 from ldm.weights.read import DEFAULTS, read_model
@@ -44,10 +47,17 @@ def name_words(store: PictureStore) -> Counter[str]:
 
 def vocabulary(store: PictureStore, common: Sequence[str]) -> list[str]:
     """The words that become single tokens: common ones, those of captions, placeholders, and words of names."""
-    captions = [*TEMPLATES, *DUAL_TEMPLATES, PLAIN, PLAIN_PAIR]
+    captions = [*TEMPLATES, *DUAL_TEMPLATES, PLAIN, PLAIN_PAIR, *_spoken(store)]
     spoken = [word for caption in captions for word in words_of(caption.replace("{}", " "))]
     named = [word for word, count in name_words(store).most_common() if count >= TOKEN_FROM]
     return [word for word in dict.fromkeys([*common, *spoken, *PLACEHOLDERS, *named]) if words_of(word) == [word]]
+
+
+def _spoken(store: PictureStore, count: int = 4000) -> list[str]:
+    """Captions of training pictures that are told of by attributes or words of their own."""
+    rows = [row for i in store.select(split="train") if "name" not in (row := store.rows[i])][:count]
+    drawn = (row_caption(row, generator(0, "words", number), Words(features=True)) for number, row in enumerate(rows))
+    return list(dict.fromkeys(caption for caption in drawn if caption))
 
 
 def known_names(store: PictureStore) -> list[str]:
@@ -72,20 +82,87 @@ def read_words(path: Path) -> list[str]:
     return [word for line in lines if not line.startswith("#") for word in line.lower().split()]
 
 
-def make_latents(pictures: Path, vae_folder: Path, out: Path) -> float:
-    """Encode the training pictures and pictures of two; the latents' standard deviation."""
+def make_latents(pictures: Path, vae_folder: Path, out: Path, advance: Advance) -> float:
+    """Encode the training pictures and pictures of two, where it is not done; the latents' standard deviation.
+
+    The first stage's config gets one over it as its scaling factor.
+    """
     from diffusers import AutoencoderKL
 
     vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True).eval()
     if torch.cuda.is_available():
         vae = vae.cuda()
-    return encode_store(vae, PictureStore(pictures), out, NUM_PAIRS)
+    std = encode_store(vae, PictureStore(pictures), out, NUM_PAIRS, advance=advance)
+    config = json.loads((vae_folder / "config.json").read_text(encoding="utf-8"))
+    write_json(vae_folder / "config.json", {**config, "scaling_factor": 1 / std})
+    return std
 
 
-def make_untrained(pictures: Path, vae_folder: Path, latent_std: float, config: Path, words: Path, out: Path) -> None:
-    """A model folder of random weights around the trained first stage."""
+def make_untrained(pictures: Path, vae_folder: Path, config: Path, words: Path | None, out: Path) -> None:
+    """A model folder of random weights around a trained first stage.
+
+    Args:
+        pictures: the store whose captions and names become single tokens.
+        vae_folder: the first stage; its config holds the scale of its latents.
+        config: the architecture: ``unet``, ``text_encoder`` and ``scheduler``.
+        words: further words that become single tokens, or None.
+        out: the folder.
+
+    Raises:
+        ValueError: the architecture's latents are not those of the first stage.
+    """
+    from diffusers import AutoencoderKL
+
     architecture = yaml.safe_load(config.read_text(encoding="utf-8"))
-    create_model(out, architecture, vocabulary(PictureStore(pictures), read_words(words)), vae_folder, latent_std)
+    vae = AutoencoderKL.load_config(vae_folder)
+    side = vae["sample_size"] // 2 ** (len(vae["block_out_channels"]) - 1)
+    wanted = (architecture["unet"]["in_channels"], architecture["unet"]["sample_size"])
+    if wanted != (vae["latent_channels"], side):
+        raise ValueError(
+            f"{config}: its UNet takes {wanted[0]} x {wanted[1]} x {wanted[1]} latents, the first stage in "
+            f"{vae_folder} gives {vae['latent_channels']} x {side} x {side}"
+        )
+    text, cross = architecture["text_encoder"]["hidden_size"], architecture["unet"]["cross_attention_dim"]
+    if text != cross:
+        raise ValueError(
+            f"{config}: the text encoder's hidden_size {text} and the UNet's cross_attention_dim {cross} differ"
+        )
+    known = vocabulary(PictureStore(pictures), read_words(words) if words else [])
+    create_model(out, architecture, known, vae_folder, 1.0 / vae["scaling_factor"])
+
+
+def take_text_encoder(model: Path, clip: Path) -> None:
+    """Give the untrained ``model`` a trained CLIP text encoder and its tokenizer.
+
+    Args:
+        model: the folder that :func:`make_untrained` made.
+        clip: a Stable Diffusion's folder, or that of a CLIP model with its tokenizer.
+
+    Raises:
+        FileNotFoundError: there is none in ``clip``.
+        ValueError: its width is not that of the UNet's cross-attention.
+    """
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    inside = (clip / "text_encoder" / "config.json").is_file()
+    encoder, words = (clip / "text_encoder", clip / "tokenizer") if inside else (clip, clip)
+    if not (encoder / "config.json").is_file():
+        raise FileNotFoundError(f"{clip} holds no text encoder: give a Stable Diffusion's folder or a CLIP model's")
+    text = CLIPTextModel.from_pretrained(encoder, local_files_only=True)
+    unet = json.loads((model / "unet" / "config.json").read_text(encoding="utf-8"))
+    if (width := text.config.hidden_size) != unet["cross_attention_dim"]:
+        raise ValueError(
+            f"the text encoder in {clip} is {width} wide, the UNet's cross-attention {unet['cross_attention_dim']}: "
+            f"set cross_attention_dim and hidden_size to {width} in the architecture"
+        )
+    tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
+    for name in ("text_encoder", "tokenizer"):
+        shutil.rmtree(model / name)
+    text.save_pretrained(model / "text_encoder")
+    tokenizer.save_pretrained(model / "tokenizer")
+    for file in ("vocab.json", "merges.txt"):
+        if (words / file).is_file():
+            shutil.copyfile(words / file, model / "tokenizer" / file)
 
 
 def assemble(trained: Path, vae_folder: Path, out: Path, defaults: Mapping[str, Any]) -> list[Path]:

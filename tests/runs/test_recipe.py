@@ -1,9 +1,11 @@
 """The recipe of the embedded model: who is listed, which words are tokens, which face of a picture counts."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from ldm.data.store import PictureStore, write_store
 from ldm.runs import recipe
@@ -39,3 +41,67 @@ def test_words_that_become_tokens(store: PictureStore) -> None:
 def test_a_list_of_words_has_comments(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("# not these\nA b\nc\n", encoding="utf-8")
     assert recipe.read_words(tmp_path / "words.txt") == ["a", "b", "c"]
+
+
+@pytest.fixture
+def vae_folder(tmp_path: Path) -> Path:
+    from diffusers import AutoencoderKL
+
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    vae = AutoencoderKL(**blocks, block_out_channels=(8, 8), norm_num_groups=4, layers_per_block=1, sample_size=16)
+    vae.register_to_config(scaling_factor=0.5)
+    vae.save_pretrained(tmp_path / "vae")
+    return tmp_path / "vae"
+
+
+def test_a_model_of_random_weights_fits_its_first_stage(store: PictureStore, vae_folder: Path, tmp_path: Path) -> None:
+    from ldm.weights.read import read_model
+    from tests.tiny_model import CONFIG
+
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(CONFIG))
+    recipe.make_untrained(store.folder, vae_folder, tmp_path / "small.yaml", None, tmp_path / "model")
+    parts = read_model(tmp_path / "model")
+    assert parts.vae.config.scaling_factor == 0.5
+    assert len(parts.tokenizer("ann lee, a man")["input_ids"]) == 2 + 5 + 0
+    wrong = {**CONFIG, "unet": {**CONFIG["unet"], "in_channels": 16}}
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(ValueError, match=r"takes 16 x 8 x 8 latents, the first stage in .* gives 4 x 8 x 8"):
+        recipe.make_untrained(store.folder, vae_folder, tmp_path / "wrong.yaml", None, tmp_path / "no")
+
+
+def test_a_trained_text_encoder_can_be_taken(store: PictureStore, vae_folder: Path, tmp_path: Path) -> None:
+    from ldm.weights.read import read_model
+    from tests.modules.encoders.test_clip_space import write_clip
+    from tests.tiny_model import CONFIG
+
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(CONFIG))
+    recipe.make_untrained(store.folder, vae_folder, tmp_path / "small.yaml", None, tmp_path / "model")
+    with pytest.raises(
+        ValueError, match=r"is 16 wide, the UNet's cross-attention 32: set cross_attention_dim and hidden_size to 16"
+    ):
+        recipe.take_text_encoder(tmp_path / "model", write_clip(tmp_path / "clip"))
+    with pytest.raises(FileNotFoundError, match="holds no text encoder"):
+        recipe.take_text_encoder(tmp_path / "model", vae_folder.parent)
+    narrow = {**CONFIG, "unet": {**CONFIG["unet"], "cross_attention_dim": 16}}
+    (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(narrow))
+    with pytest.raises(ValueError, match="hidden_size 32 and the UNet's cross_attention_dim 16 differ"):
+        recipe.make_untrained(store.folder, vae_folder, tmp_path / "narrow.yaml", None, tmp_path / "no")
+    narrow["text_encoder"] = {**CONFIG["text_encoder"], "hidden_size": 16}
+    (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(narrow))
+    recipe.make_untrained(store.folder, vae_folder, tmp_path / "narrow.yaml", None, tmp_path / "taken")
+    recipe.take_text_encoder(tmp_path / "taken", tmp_path / "clip")
+    assert read_model(tmp_path / "taken").text_encoder.config.hidden_size == 16
+
+
+def test_encoding_sets_the_scale_of_the_first_stage(store: PictureStore, vae_folder: Path, tmp_path: Path) -> None:
+    from ldm.data.store import write_store
+
+    draws = np.random.default_rng(0)
+    rows = [{"file": str(n), "split": "train", "name": f"N {n}"} for n in range(3)]
+    items = [(draws.integers(0, 255, (16, 16, 3), dtype=np.uint8), row) for row in rows]
+    write_store(tmp_path / "pictures", items, {})
+    recipe.NUM_PAIRS, before = 4, recipe.NUM_PAIRS
+    std = recipe.make_latents(tmp_path / "pictures", vae_folder, tmp_path / "latents", lambda count: None)
+    recipe.NUM_PAIRS = before
+    config = json.loads((vae_folder / "config.json").read_text())
+    assert config["scaling_factor"] == pytest.approx(1 / std)

@@ -46,6 +46,7 @@ class FrozenCLIPEmbedder(nn.Module):
         rm_token_repeats: a token that stands twice at a position counts once.
         use_flatten: one basis from all positions, used for every vector.
         basis_file: take this stored basis instead of making one.
+        null_context: what the empty prompt is: the context of the empty ``caption``, or ``zero``.
     """
 
     celeb_basis: CelebBasis | None
@@ -63,10 +64,11 @@ class FrozenCLIPEmbedder(nn.Module):
         rm_token_repeats: bool = False,
         use_flatten: bool = False,
         basis_file: Path | None = None,
+        null_context: Literal["caption", "zero"] = "caption",
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.transformer = text_encoder
+        self.transformer, self.null_context = text_encoder, null_context
         self.celeb_basis = None
         if basis_file is not None:
             self.celeb_basis = CelebBasis.load(Path(basis_file))
@@ -113,4 +115,8 @@ class FrozenCLIPEmbedder(nn.Module):
         ids = tokens.ids.to(transformer.device)
         with edited_embeddings(transformer.get_input_embeddings(), edit):
             output = transformer(input_ids=ids)
-        return Conditioning(context=output.last_hidden_state, pooled=output.pooler_output)
+        context, pooled = output.last_hidden_state, output.pooler_output
+        if self.null_context == "zero":
+            said = (ids[:, 1] != self.tokenizer.eos_token_id).to(context)  # an empty prompt ends where it begins
+            context, pooled = context * said[:, None, None], pooled * said[:, None]
+        return Conditioning(context=context, pooled=pooled)

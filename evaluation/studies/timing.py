@@ -1,4 +1,7 @@
-"""Time one training step of the real trainer, and its floor: the UNet and the text encoder, nothing else."""
+"""Time one training step of the real trainer, and its floor: the networks and a fused AdamW, nothing else.
+
+On a CPU the clock is that of the processor: what else happens on the machine does not count.
+"""
 
 import statistics
 import time
@@ -13,12 +16,22 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from ldm.config import load_config
+from ldm.runs.photo_tools import RunTools
 from ldm.runs.train import build_model, scaled_learning_rate
 from ldm.runs.trainer import precision_for
 from ldm.util import instantiate_from_config
 
 WARM_UP = 3
 SEED = 23
+
+
+def clock(device: torch.device) -> float:
+    """Seconds: of the processor where that does the work, of the wall where it waits for a device."""
+    if device.type == "cpu":
+        return time.process_time()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 class StepTimes(pl.Callback):
@@ -28,9 +41,9 @@ class StepTimes(pl.Callback):
         self.seconds: list[float] = []
         self._last: float | None = None
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """A step ended."""
-        now = time.perf_counter()
+        now = clock(pl_module.device)
         if self._last is not None:
             self.seconds.append(now - self._last)
         self._last = now
@@ -74,13 +87,14 @@ class Case:
         )
 
 
-def build_case(name: str, config_file: Path, sd: Path, manifest: Path, overrides: list[str]) -> Case:
-    """The model and the data of ``config_file`` on the weights ``sd`` and the faces of ``manifest``."""
-    given = [f"model.params.ckpt_path={sd}", f"data.params.train.params.pickle_path={manifest}", *overrides]
+def build_case(name: str, config_file: Path, sd: Path, manifest: Path | None, overrides: list[str]) -> Case:
+    """The model and the data of ``config_file`` on the weights ``sd``, and the faces of ``manifest`` if there are."""
+    faces = [] if manifest is None else [f"data.params.train.params.pickle_path={manifest}"]
+    given = [f"model.params.ckpt_path={sd}", *faces, *overrides]
     config = load_config([config_file], given, required=("model", "data"))
     model, data = build_model(config, SEED), instantiate_from_config(config.data)
     if hasattr(data, "inject"):
-        data.inject(model=model)
+        data.inject(model=model, tools=RunTools(model))
     tree: Any = OmegaConf.to_container(config, resolve=True)
     case = Case(name, model, data, (tree.get("lightning") or {}).get("trainer") or {}, 0, encodes=False)
     if "base_learning_rate" in config.model:
@@ -95,32 +109,32 @@ def _loader(data: Any) -> Any:
     return data.train_dataloader()
 
 
-def step_seconds(case: Case, steps: int) -> float:
-    """Median seconds of a step of the real trainer."""
+def step_seconds(case: Case, steps: int, warm_up: int = WARM_UP) -> float:
+    """Median seconds of a step of the real trainer, after at least one step of warming up."""
     times = StepTimes()
-    case.trainer(WARM_UP + steps, times).fit(case.model, case.data)
-    return statistics.median(times.seconds[WARM_UP - 1 :])
+    case.trainer(warm_up + steps, times).fit(case.model, case.data)
+    return statistics.median(times.seconds[warm_up - 1 :])
 
 
-def floor_seconds(case: Case, steps: int) -> float:
-    """Median seconds of the UNet and the text encoder alone, forward and backward to the token vectors.
-
-    If the method encodes pictures each step, the first stage's encoder is part of it.
-    """
+def floor_seconds(case: Case, steps: int, warm_up: int = WARM_UP) -> float:
+    """Median seconds of the floor, see :func:`floor_step`."""
     step = floor_step(case)
     seconds = []
-    for number in range(WARM_UP + steps):
-        started = time.perf_counter()
+    for number in range(warm_up + steps):
+        started = clock(case.model.device)
         step()
-        if case.model.device.type == "cuda":
-            torch.cuda.synchronize()
-        if number >= WARM_UP:
-            seconds.append(time.perf_counter() - started)
+        if number >= warm_up:
+            seconds.append(clock(case.model.device) - started)
     return statistics.median(seconds)
 
 
 def floor_step(case: Case) -> Callable[[], None]:
-    """A function that does one step of the floor, on random input of the method's shapes."""
+    """A function that does one step of the floor, on random input of the method's shapes.
+
+    The UNet forward and backward; the text encoder too where token vectors or the encoder itself are trained, down to
+    the vectors; the first stage's encoder where the method encodes pictures each step; and a fused AdamW of what is
+    trained in the networks.
+    """
     model, device = case.model, case.model.device
     unet, text = model.unet, model.cond_stage_model.transformer
     config = unet.config
@@ -131,22 +145,34 @@ def floor_step(case: Case) -> Callable[[], None]:
     side = config.sample_size * 2 ** (len(model.first_stage_model.config.block_out_channels) - 1)
     images = torch.randn(case.batch_size, 3, side, side, device=device)
     precision = case.trainer(1).precision_plugin
+    trained = [p for network in (unet, text) for p in network.parameters() if p.requires_grad]
+    copies = [nn.Parameter(p.detach().clone()) for p in trained] or [offset]
+    optimizer = torch.optim.AdamW(copies, fused=device.type in ("cpu", "cuda"))
+    reads = model.personalization.replaces_vectors or any(p.requires_grad for p in text.parameters())
+    context = torch.randn(case.batch_size, ids.shape[1], config.cross_attention_dim, device=device)
 
     def shift(_module: nn.Module, _args: Any, vectors: Tensor) -> Tensor:
         return vectors + offset
+
+    def read() -> Tensor:
+        handle = text.get_input_embeddings().register_forward_hook(shift)
+        try:
+            hidden: Tensor = text(input_ids=ids).last_hidden_state
+        finally:
+            handle.remove()
+        return hidden
 
     def step() -> None:
         with precision.forward_context():
             if case.encodes:
                 with torch.no_grad():
                     model.first_stage_model.encode(images)
-            handle = text.get_input_embeddings().register_forward_hook(shift)
-            try:
-                context = text(input_ids=ids).last_hidden_state
-            finally:
-                handle.remove()
-            prediction = unet(latents, timesteps, context).sample
+            prediction = unet(latents, timesteps, read() if reads else context).sample
         prediction.float().square().mean().backward()
+        for copy, parameter in zip(copies, trained, strict=False):  # the model itself stays as it is
+            copy.grad, parameter.grad = parameter.grad, None
+        optimizer.step()
+        optimizer.zero_grad()
         offset.grad = None
 
     return step

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from ldm.commands.convert_checkpoint import checkpoint
 from ldm.commands.convert_models import (
     Averages,
     Half,
@@ -47,6 +48,8 @@ def command_for(source: Path) -> str:
     from ldm.weights.hub import is_hub_name
     from ldm.weights.tensors import read_tensors
 
+    if source.is_dir() and source.suffix == ".ckpt":  # DeepSpeed's checkpoints are folders
+        return "checkpoint"
     if source.is_dir() or is_hub_name(source):
         return "model"
     family = family_of(read_tensors(source))
@@ -56,6 +59,7 @@ def command_for(source: Path) -> str:
 
 
 app = typer.Typer(cls=Detecting, no_args_is_help=True, help=HELP)
+app.command()(checkpoint)
 
 
 @app.callback()

@@ -150,6 +150,23 @@ def methods(
 
 
 @app.command()
+def doctor(
+    photos: Photos,
+    num_people: Annotated[int, typer.Option(min=2, help="How many people to measure on, five photos each.")] = 104,
+    times: Annotated[int, typer.Option(min=1, help="Photos a fault and severity.")] = 60,
+    out: Annotated[Path, typer.Option(help="Where the numbers go.")] = Path("outputs/studies/doctor"),
+    document: Document = True,
+) -> None:
+    """Planted faults that the doctor for photos finds, and its false alarms.
+
+    Example: python -m ldm study doctor --photos LFW
+    """
+    from evaluation.studies.doctor import run
+
+    run(photos, num_people, times, out, document)
+
+
+@app.command()
 def names(
     photos: Photos,
     judge: Judges,

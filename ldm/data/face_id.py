@@ -23,6 +23,7 @@ from ldm.data.choice import choose_people, require_room
 from ldm.data.manifest import Record, group_people, read_people
 from ldm.data.pictures import side_by_side, to_signed
 from ldm.data.sampling import SampleKey, as_key
+from ldm.data.sharing import share_out
 from ldm.data.templates import TEMPLATES, caption
 from ldm.randomness import generator
 
@@ -161,19 +162,20 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
 
     def _encode_variants(self, model: ModelView) -> None:
         """Latents of ``num_variants`` pictures of each photo, and of as many of it beside another person's."""
-        self._variants: dict[tuple[int, bool], list[Variant]] = {}
-        for first in range(len(self.records)):
-            for pair in (False, True) if self.pair_p else (False,):
-                places = [generator(self.seed, "variant", first, int(pair), n) for n in range(self.num_variants)]
-                made = [self._vary(first, pair, draws) for draws in places]
-                images = torch.stack([variant.picture for variant in made])
-                latents = torch.cat([model.encode_pictures(part) for part in torch.split(images, 32)]).cpu()
-                weights = F.interpolate(torch.stack([v.weight for v in made]), size=latents.shape[-2:], mode="area")
-                self._variants[first, pair] = [
-                    Variant(variant.photos, code, weight)
-                    for variant, code, weight in zip(made, latents, weights, strict=True)
-                ]
+        kinds = (False, True) if self.pair_p else (False,)
+        jobs = [(first, pair) for first in range(len(self.records)) for pair in kinds]
+        self._variants = share_out(jobs, lambda job: self._variants_of(model, *job))
         logger.info("made and encoded %d variants of each of %d photos", self.num_variants, len(self.records))
+
+    def _variants_of(self, model: ModelView, first: int, pair: bool) -> "list[Variant]":
+        places = [generator(self.seed, "variant", first, int(pair), n) for n in range(self.num_variants)]
+        made = [self._vary(first, pair, draws) for draws in places]
+        images = torch.stack([variant.picture for variant in made])
+        latents = torch.cat([model.encode_pictures(part) for part in torch.split(images, 32)]).cpu()
+        weights = F.interpolate(torch.stack([v.weight for v in made]), size=latents.shape[-2:], mode="area")
+        return [
+            Variant(variant.photos, code, weight) for variant, code, weight in zip(made, latents, weights, strict=True)
+        ]
 
     def _weight(self, record: Record, background: float) -> Tensor:
         """(1, S, S) loss weight of an aligned picture."""

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import pytorch_lightning as pl
 import torch
 from pydantic import Field
-from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from ldm.config import Injected
@@ -18,6 +17,7 @@ from ldm.runs.loggers import Row, log_people, log_picture
 from ldm.runs.pictures import grid, save_jpeg, to_pictures
 from ldm.runs.stats import StepStats
 from ldm.runs.steps import StepEnd
+from ldm.runs.strategies import cuts_up
 
 __all__ = ["ImageLogger", "StepStats"]
 
@@ -67,16 +67,18 @@ class ImageLogger(pl.Callback):
     ) -> None:
         """Look when it is time."""
         due = trainer.global_step % self.batch_frequency == 0 or (self.log_first_step and trainer.global_step == 1)
-        if self._step_end.reached(trainer) and due and not self.disabled:
+        needed = trainer.is_global_zero or cuts_up(trainer)  # who holds a part of the networks must help to draw
+        if self._step_end.reached(trainer) and due and needed and not self.disabled:
             self.look(trainer, pl_module, batch, batch_idx)
 
-    @rank_zero_only
     def look(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         """Draw, save and log; the model and its modes are left as they were."""
         if not isinstance(pl_module, LogsImages):
             return
         with evaluating(pl_module), torch.no_grad(), averaged(trainer, pl_module, "previews"):
             shown = pl_module.log_images(batch, self.max_images, self.seed)
+        if not trainer.is_global_zero:
+            return
         step = trainer.global_step - 1
         captions = [str(caption) for caption in batch.get("caption", ())][: self.max_images]
         place = f"gs-{step:06d}_e-{trainer.current_epoch:06d}_b-{batch_idx:06d}"

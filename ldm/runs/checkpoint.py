@@ -14,6 +14,7 @@ from ldm.config import Injected
 from ldm.files import full_disk_named, sweep
 from ldm.runs.ema import averaged
 from ldm.runs.steps import StepEnd
+from ldm.runs.strategies import whole_parameters
 from ldm.runs.whole import seal
 
 LAST, PREVIOUS, WRITING, KEEPING = "last.ckpt", "previous.ckpt", ".last.ckpt.writing", ".previous.ckpt.writing"
@@ -121,8 +122,9 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         try:
             with full_disk_named(self.folder / LAST):
                 trainer.save_checkpoint(self.folder / WRITING, weights_only=False)
-            if trainer.is_global_zero:
-                self._publish(trainer, pl_module, step)
+            with whole_parameters(trainer, pl_module):
+                if trainer.is_global_zero:
+                    self._publish(trainer, pl_module, step)
         finally:
             self._tidy_up(trainer)
         self._saved = trainer.global_step

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ldm.runs.steps import StepEnd
+from ldm.runs.strategies import require_whole
 
 Use = Literal["validation", "previews", "exports"]
 
@@ -43,7 +44,9 @@ class Ema(pl.Callback):
 
         Raises:
             KeyError: the checkpoint's averages are of other parameters than those trained now.
+            ValueError: under this strategy no process holds what is trained.
         """
+        require_whole(trainer, "ema")
         self._step_end.start(trainer)
         self._trained = trained = trained_parameters(pl_module)
         if not self.averages:

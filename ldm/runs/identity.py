@@ -22,6 +22,7 @@ from ldm.runs.load import knows_people, manager_of
 from ldm.runs.loggers import Row, log_people, log_picture
 from ldm.runs.pictures import save_jpeg
 from ldm.runs.steps import StepEnd
+from ldm.runs.strategies import require_whole
 
 logger = logging.getLogger(__name__)
 
@@ -103,13 +104,14 @@ class StopOnIdentity(pl.Callback):
         """Have the judge see the training photos; a run that was stopped here before stays so.
 
         Raises:
-            ValueError: the run learns no people, its data set has no photos, the judge sees no face in them, or a
-                prompt does not fit.
+            ValueError: the run learns no people, its data set has no photos, the judge sees no face in them, a prompt
+                does not fit, or no process could draw alone.
             LookupError: the judge was never measured on strangers; says how to.
         """
         self._step_end.start(trainer)
         if self.disabled:
             return
+        require_whole(trainer, "identity")
         photos = photos_of(trainer)
         if not (getattr(pl_module, "personalization", None) and knows_people(pl_module)):
             raise ValueError(

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from ldm.files import full_disk_named
+from ldm.runs.doctor_quick import say_what_is_wrong
 from ldm.runs.folder import RunFolder
 from ldm.runs.loggers import build_loggers, log_config
 from ldm.runs.photo_tools import RunTools
@@ -31,6 +32,8 @@ MEANT = (
     r".*number of training batches .* is smaller than the logging interval",
     r"Total length of .* across ranks is zero",
     r".*Checkpoint directory .* exists and is not empty",
+    r"`torch.distributed\..*` is deprecated",  # DeepSpeed's own use of torch
+    r"When saving the DeepSpeed Stage 3 checkpoint",
 )
 
 
@@ -91,6 +94,8 @@ def _train(
     if hasattr(data, "inject"):
         data.inject(model=model, tools=RunTools(model))
     tree: Any = OmegaConf.to_container(config, resolve=True)
+    if checkpoint is None:
+        say_what_is_wrong(tree["data"])
     lightning = tree.get("lightning") or {}
     loggers = build_loggers(lightning, run, debug)
     training = build_trainer(lightning, run, loggers)

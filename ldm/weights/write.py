@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.fsdp import FSDPModule
 
 from ldm.files import atomic_folder, write_json
 from ldm.weights.create import model_index
@@ -59,7 +60,20 @@ def copied(network: Any, dtype: torch.dtype) -> Any:
         known[id(tensor)] = (
             torch.nn.Parameter(moved, requires_grad=False) if isinstance(tensor, torch.nn.Parameter) else moved
         )
+    if isinstance(network, FSDPModule):
+        return _rebuilt(network, known)
     return copy.deepcopy(network, known)
+
+
+def _rebuilt(network: Any, known: dict[int, torch.Tensor]) -> Any:
+    """``network`` made anew around ``known``, its tensors by their ids: what FSDP has cut up cannot be copied."""
+    plain: Any = next(kind for kind in type(network).__mro__[1:] if not issubclass(kind, FSDPModule))
+    with torch.device("meta"):
+        new: Any = plain.from_config(network.config) if hasattr(plain, "from_config") else plain(network.config)
+    kept = new.state_dict().keys()
+    tensors = dict((*network.named_parameters(), *network.named_buffers()))
+    new.load_state_dict({name: known[id(tensor)] for name, tensor in tensors.items() if name in kept}, assign=True)
+    return new
 
 
 def write_network(folder: Path, network: Any, dtype: torch.dtype = torch.float16) -> list[Path]:

@@ -46,7 +46,7 @@ def test_the_bar_can_be_left_out(run: RunFolder) -> None:
 def test_a_strategy_is_a_node(run: RunFolder) -> None:
     section = OmegaConf.to_container(OmegaConf.load(Path(__file__).parents[2] / "configs" / "strategy" / "ddp.yaml"))
     section["lightning"]["trainer"] |= {"accelerator": "cpu", "devices": 1, "max_steps": 1}
-    assert type(build_trainer(section["lightning"], run).trainer.strategy).__name__ == "DDPStrategy"
+    assert type(build_trainer(section["lightning"], run).trainer.strategy).__name__ == "Ddp"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A run so small that a test can train it: a linear model that draws its noise as the real one does."""
 
+import json
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,6 +103,31 @@ class CtrlC(pl.Callback):
         if trainer.global_step == self.at_step:
             self.at_step = -1
             signal.raise_signal(signal.SIGINT)
+
+
+class Kill(pl.Callback):
+    """Ends the process with a signal while step ``at_step`` (from 0) is going on; SIGKILL leaves it no time to save."""
+
+    def __init__(self, at_step: int, number: int = signal.SIGKILL) -> None:
+        self.at_step, self.number = at_step, number
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == self.at_step:
+            self.at_step = -1
+            os.kill(os.getpid(), self.number)
+
+
+class Record(pl.Callback):
+    """Appends a line to ``path`` for every batch: what it held, and its loss to the last bit."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
+        pixels = batch["image" if "image" in batch else "latents"]
+        seen = [*batch["caption"], pixels.double().sum().item().hex(), outputs["loss"].item().hex()]
+        with self.path.open("a") as file:
+            file.write(json.dumps(seen) + "\n")
 
 
 def tiny_tree(max_steps: int = 4, **lightning: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from pytorch_lightning.strategies import DeepSpeedStrategy, ModelParallelStrategy, Strategy
 
 MOST_POSITIONS = 1024
 """Written out, attention takes memory by the square of the positions: 1 GB a layer at the 64 x 64 of SD 1.x."""
@@ -25,15 +26,16 @@ def use_eager_attention(text_encoder: Any) -> None:
     text_encoder.set_attn_implementation("eager")
 
 
-def suit_device(unet: Any, text_encoder: Any, device: str, compiled: bool) -> None:
-    """Choose attention kernels and memory layout for training on ``device``, and compile the UNet if asked.
+def suit_device(unet: Any, text_encoder: Any, strategy: Strategy, compiled: bool) -> None:
+    """Choose attention kernels and memory layout for training under ``strategy``, and compile the UNet if asked.
 
     Compiling in place leaves the names of the parameters as they are, and the first call of each kind of batch takes
     minutes.
     """
-    if device == "cpu":
+    if strategy.root_device.type == "cpu":
         use_plain_attention(unet)
         use_eager_attention(text_encoder)
-        unet.to(memory_format=torch.channels_last)
+        if not isinstance(strategy, DeepSpeedStrategy | ModelParallelStrategy):  # these lay parameters out themselves
+            unet.to(memory_format=torch.channels_last)
     if compiled:
         unet.compile()

@@ -127,7 +127,7 @@ class LatentDiffusion(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Choose the layout and kernels that suit the device."""
         self.remembered.forget()
-        suit_device(self.unet, self.cond_stage_model.transformer, self.device.type, self.compile_unet)
+        suit_device(self.unet, self.cond_stage_model.transformer, self.trainer.strategy, self.compile_unet)
 
     def on_train_epoch_start(self) -> None:
         """Lightning puts everything into training mode; frozen networks go back."""

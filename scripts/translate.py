@@ -203,10 +203,11 @@ def _entry(calls: str) -> Callable[[Words], int]:
 
 def programs() -> dict[str, Program]:
     """All old programs by name."""
+    from old_converting import CONVERTING
     from old_drawing import DRAWING
     from old_training import TRAINING
 
-    return {**TRAINING, **DRAWING}
+    return {**TRAINING, **DRAWING, **CONVERTING}
 
 
 if __name__ == "__main__":

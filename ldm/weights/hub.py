@@ -23,21 +23,22 @@ def hub_folder(name: str) -> Path:
     Raises:
         FileNotFoundError: it is not in the cache, and the hub does not have it or cannot be reached.
     """
-    import requests
     from diffusers import DiffusionPipeline
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
+    try:
+        cached = Path(snapshot_download(name, local_files_only=True))
+        if (cached / "unet").is_dir() and (cached / "vae").is_dir():
+            return cached
+    except LocalEntryNotFoundError:
+        pass  # it is downloaded
     left_out = {"safety_checker": None, "feature_extractor": None, "image_encoder": None}
     try:
         return Path(DiffusionPipeline.download(name, use_safetensors=True, **left_out))
-    except (OSError, ValueError, HfHubHTTPError, requests.RequestException) as error:
-        try:
-            return Path(snapshot_download(name, local_files_only=True))
-        except LocalEntryNotFoundError:
-            reason = str(error).strip().partition("\n")[0]
-            raise FileNotFoundError(
-                f"there is no model at {name}; taken for a name on the Hugging Face hub, it is not in the cache and "
-                f"cannot be downloaded ({reason}). Without a network, give a folder or a file: weights/README.md says "
-                "which"
-            ) from error
+    except (OSError, ValueError) as error:  # the hub's own errors are OSErrors
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise FileNotFoundError(
+            f"there is no model at {name}; taken for a name on the Hugging Face hub, it is not in the cache and cannot "
+            f"be downloaded ({reason}). Without a network, give a folder or a file: weights/README.md says which"
+        ) from error

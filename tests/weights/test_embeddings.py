@@ -40,7 +40,7 @@ def test_diffusers_draws_the_same_with_each(cat: Embedding, small: Path, tmp_pat
     pictures = {form: drawn(form) for form in FORMS}
     assert (pictures["a1111"] == pictures["diffusers"]).all()
     assert (pictures["kohya"] == pictures["diffusers"]).all()
-    assert abs(picture(pipeline(small)) - pictures["kohya"]).max() > 1e-4
+    assert (picture(pipeline(small)) != pictures["kohya"]).any()
 
 
 def test_other_peoples_files(tmp_path: Path) -> None:

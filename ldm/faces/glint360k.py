@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ldm.faces.encode import CENTRED, OnnxEncoder
-from ldm.faces.model_files import sha256_of
+from ldm.faces.model_files import ModelFileError, sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ WEIGHTS = "backbone.pth"
 MADE_OF = "sha256 of backbone.pth"
 
 
-class BackboneError(RuntimeError):
+class BackboneError(ModelFileError):
     """``backbone.pth`` is missing, damaged, or another network."""
 
 

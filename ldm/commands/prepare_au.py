@@ -28,6 +28,9 @@ def au(
         list[str] | None, typer.Option(help="Of a csv whose names are wrong: 12=AU02_c. Several times.")
     ] = None,
     people: Annotated[Path | None, typer.Option(help="CSV with subject and any of gender, ethnicity, age.")] = None,
+    only_folds: Annotated[
+        str, typer.Option("--folds", help="Only the subjects of these folds of three, as 1,2: the rest is for tests.")
+    ] = "",
     copy: Annotated[bool, typer.Option("--copy", help="Copy pictures instead of linking to them.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first odd thing.")] = False,
 ) -> None:
@@ -40,7 +43,7 @@ def au(
     """
     from ldm.commands.bars import bar
     from ldm.data.action_units import facs
-    from ldm.data.action_units.people import read_people, with_people
+    from ldm.data.action_units.people import in_folds, read_people, with_people
     from ldm.data.action_units.sample import Oddities
     from ldm.data.action_units.statistics import base_rates
     from ldm.data.action_units.statistics import table as rate_table
@@ -51,6 +54,8 @@ def au(
     samples = _read(labels, odd, source, wanted, pictures, label_list, table, column or [])
     known = sorted({unit for one in samples for unit in one.occurrence}) if source == "csv" else None
     said = wanted or known or list(facs.DISFA if source == "disfa" else facs.BP4D)
+    if only_folds:
+        samples = in_folds(samples, source, only_folds)
     if people is not None:
         samples = with_people(samples, read_people(people))
     with bar("write", len(samples)) as advance:

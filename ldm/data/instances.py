@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from ldm.batch import Sample
 from ldm.config import Injected
 from ldm.data.augment import Jitter
+from ldm.data.balance import drawn_by, read_weights
 from ldm.data.buckets import bucket_sizes, nearest_size, require_size
 from ldm.data.caption_files import CaptionSource, read_captions
 from ldm.data.class_pictures import ClassPictures
@@ -24,6 +26,8 @@ from ldm.data.sampling import SampleKey, as_key
 from ldm.data.training_photos import Photo, PhotoTools, Views, checked_captions, readable
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
+
+logger = logging.getLogger(__name__)
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,8 @@ class InstancePictures(Dataset[list[Sample]]):
         tag_dropout: chance that one of the other tags is left out.
         tag_separator: what stands between tags.
         repeats: how often each photo counts in an epoch; the number in a kohya folder's name counts before it.
+        balance: table of ``path`` and ``weight`` (the labels.csv of ``python -m ldm prepare au``): photos are drawn by
+            their weight instead of each once an epoch.
         height: of a training picture in pixels; null takes the model's own.
         width: of a training picture in pixels; null takes the model's own.
         buckets: photos keep about their shape, at no more pixels; a batch holds one size only.
@@ -75,6 +81,7 @@ class InstancePictures(Dataset[list[Sample]]):
         tag_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
         tag_separator: Annotated[str, Field(min_length=1)] = ",",
         repeats: Annotated[int, Field(gt=0)] = 1,
+        balance: Path | None = None,
         height: Annotated[int, Field(gt=0)] | None = None,
         width: Annotated[int, Field(gt=0)] | None = None,
         buckets: bool = False,
@@ -95,6 +102,11 @@ class InstancePictures(Dataset[list[Sample]]):
         weighted = background_weight if mask != "none" else None
         self.mask, self.frame = mask, Frame(crop, jitter, weighted)
 
+        if token and len(pieces := tools.pieces(token)) > 1:
+            logger.warning(
+                "the token %r is no word of the model: it is read as %s. A rare word of its own, such as sks, is "
+                "learned more easily", token, " ".join(pieces),
+            )  # fmt: skip
         self.folders = read_folders(self.folder, tools.list_photos)
         self.photos = [
             photo for one in self.folders for photo in self._photos(one, instance_prompt, captions, templates)
@@ -102,6 +114,7 @@ class InstancePictures(Dataset[list[Sample]]):
         self.photos = checked_captions(self.photos, tools, token, shorten=long_captions == "shorten")
         repeated = {one.path: one.repeats or repeats for one in self.folders}
         self.order = [i for i, photo in enumerate(self.photos) for _ in range(repeated[photo.folder])]
+        self.weights = None if balance is None else self._weights(Path(balance), buckets)
         if buckets:
             self.groups = [self.photos[i].size for i in self.order]  # the samples of a batch are of one of these
         self.views = Views(self.photos, self.sizes, self.frame, tools, mask, num_variants, "instance", seed)
@@ -118,12 +131,13 @@ class InstancePictures(Dataset[list[Sample]]):
         """One photo, and with class pictures one of these; each ``latents`` or ``image``, ``caption``, ``is_prior``."""
         key = as_key(key)
         draws = generator(self.seed, "augment", key.draw, key.index)
-        photo = self.photos[self.order[key.index]]
-        samples = [self._sample(self.views, self.order[key.index], photo.size, False, draws)]
+        number = self.order[key.index] if self.weights is None else drawn_by(self.weights, self.seed, key.draw)
+        photo = self.photos[number]
+        samples = [self._sample(self.views, number, photo.size, False, draws)]
         if self.class_views is not None:
-            number = len(self.class_views)
-            order = torch.randperm(number, generator=generator(self.seed, "class order", key.draw // number))
-            samples.append(self._sample(self.class_views, int(order[key.draw % number]), photo.size, True, draws))
+            count = len(self.class_views)
+            order = torch.randperm(count, generator=generator(self.seed, "class order", key.draw // count))
+            samples.append(self._sample(self.class_views, int(order[key.draw % count]), photo.size, True, draws))
         return samples
 
     def collate(self, samples: Sequence[Sequence[Sample]]) -> dict[str, Any]:
@@ -143,6 +157,21 @@ class InstancePictures(Dataset[list[Sample]]):
             "variants": self.views.about(),
             "captions": [photo.prompt.of(photo.caption, caption) for photo in self.photos[:3]],
         }
+
+    def _weights(self, table: Path, buckets: bool) -> Tensor:
+        """(N,) how often each photo is drawn, as sums over those before it, up to 1."""
+        if buckets:
+            raise ValueError(
+                "balance draws photos of any shape, buckets want those of one in a batch: take one of both"
+            )
+        weights = read_weights(table)
+        missing = [photo.path for photo in self.photos if photo.path.absolute() not in weights]
+        if missing:
+            raise ValueError(
+                f"{table} has no weight for {len(missing)} of {len(self.photos)} photos, first {missing[0]}"
+            )
+        listed = torch.tensor([weights[photo.path.absolute()] for photo in self.photos], dtype=torch.float64)
+        return (listed / listed.sum()).cumsum(0)
 
     def _sample(self, views: "Views", number: int, size: int, prior: bool, draws: torch.Generator) -> Sample:
         picture, weight = views.view(number, size, draws)

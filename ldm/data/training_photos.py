@@ -51,6 +51,9 @@ class PhotoTools(Protocol):
     def refusal(self, caption: str) -> str | None:
         """Why the text encoder does not take a caption (too long), or None."""
 
+    def pieces(self, word: str) -> list[str]:
+        """What the tokenizer cuts a word into; one piece where it knows the word."""
+
     def encode_pictures(self, images: Tensor) -> Tensor:
         """(N, c, h, w) scaled latents of (N, 3, H, W) in [-1, 1]."""
 

@@ -125,10 +125,11 @@ class AdamW:
     def _factor(self, window: tuple[int, int], max_steps: int) -> Callable[[int], float]:
         """The factor of the learning rate over the steps of the run: warm-up and decay in ``window``, 0 outside."""
         first, end = window
-        if end == -1 or 0 < max_steps < end:
+        to_the_end = end == -1 or 0 < max_steps <= end  # which a run that goes on with more steps finds later
+        if to_the_end:
             end = max_steps
         inside = Trapezoid(end - first if end > 0 else -1, self.warmup_steps, self.decay_fraction, self.decay)
-        return lambda step: inside(step - first) if step >= first and (end <= 0 or step < end) else 0.0
+        return lambda step: inside(step - first) if step >= first and (to_the_end or step < end) else 0.0
 
 
 def pass_over_closed(optimizer: torch.optim.Optimizer) -> None:

@@ -57,6 +57,10 @@ class RunTools:
             return str(error)
         return None
 
+    def pieces(self, word: str) -> list[str]:
+        """What the tokenizer cuts a word into."""
+        return list(self.model.cond_stage_model.tokenizer.tokenize(word))
+
     def encode_pictures(self, images: Tensor) -> Tensor:
         """(N, c, h, w) scaled latents of (N, 3, H, W) in [-1, 1]."""
         latents: Tensor = self.model.encode_pictures(images)

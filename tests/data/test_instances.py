@@ -127,6 +127,14 @@ def test_prompts_without_the_token(folder, caplog):
     }
 
 
+def test_a_token_of_several_pieces_is_said_with_them(folder, caplog):
+    data(folder, token="my-dog", instance_prompt="a photo of {name}")
+    assert "the token 'my-dog' is no word of the model: it is read as my dog. A rare word" in caplog.text
+    caplog.clear()
+    data(folder, token="sks")
+    assert "no word of the model" not in caplog.text
+
+
 def test_captions_longer_than_the_text_encoder_takes(folder, caplog):
     (folder / "b.txt").write_text("sks, " + ", ".join(f"tag{n}" for n in range(12)))
     with pytest.raises(

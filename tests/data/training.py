@@ -33,6 +33,9 @@ class Tools:
         over = len(caption.replace(",", " ").split()) - 10
         return f"the prompt {caption!r} is {over} words too long" if over > 0 else None
 
+    def pieces(self, word):
+        return word.split("-")
+
     def encode_pictures(self, images):
         self.encoded += len(images)
         return torch.nn.functional.avg_pool2d(images, 4)

@@ -147,3 +147,10 @@ def test_one_kernel_moves_all_except_beside_a_scaled_loss() -> None:
     parameters = {"w": nn.Parameter(torch.ones(1))}
     assert AdamW().build(parameters, 0.1, 10)[0][0].param_groups[0]["fused"] is True
     assert not AdamW().build(parameters, 0.1, 10, "16-mixed")[0][0].param_groups[0]["fused"]
+
+
+def test_a_run_that_goes_on_with_more_steps_finds_no_learning_rate_of_0() -> None:
+    short, long = (AdamW(warmup_steps=10)._factor((0, -1), steps) for steps in (2, 4))
+    assert [short(step) for step in range(3)] == [long(step) for step in range(3)] == pytest.approx([0.1, 0.2, 0.3])
+    assert AdamW()._factor((0, 2), 2)(2) == 1.0
+    assert AdamW()._factor((0, 1), 2)(1) == 0.0, "a window that closes before the run's end does"

@@ -21,6 +21,11 @@ def test_a_caption_that_does_not_fit_is_refused_with_its_reason(tools):
     assert "has 42 tokens with begin and end, the text encoder takes 32" in tools.refusal(" ".join(["photo"] * 40))
 
 
+def test_words_are_cut_as_the_model_does(tools):
+    assert tools.pieces("sks") == ["sks</w>"]
+    assert len(tools.pieces("sksperson")) > 1
+
+
 def test_faces_are_found(tools, astronaut):
     points = tools.face_points(astronaut)
     assert len(points) == 5

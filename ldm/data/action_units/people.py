@@ -49,6 +49,21 @@ def folds(samples: Sequence[AuSample], source: str) -> list[int]:
     return [known[one.subject] or 0 for one in samples]
 
 
+def in_folds(samples: Sequence[AuSample], source: str, wanted: str) -> list[AuSample]:
+    """Those of ``samples`` whose subjects are in the folds ``wanted`` ("1,2").
+
+    Raises:
+        AuDataError: there is no such fold, or it has no sample.
+    """
+    numbers = {one.strip() for one in wanted.split(",")}
+    if wrong := sorted(numbers - {"1", "2", "3"}):
+        raise AuDataError(f"there is no fold {wrong[0]!r}: there are 1, 2 and 3; write 1,2 for two of them")
+    chosen = [one for one, fold in zip(samples, folds(samples, source), strict=True) if str(fold) in numbers]
+    if not chosen:
+        raise AuDataError(f"of {len(samples)} pictures, none is of a subject in the folds {wanted}")
+    return chosen
+
+
 def require_disjoint(splits: Mapping[str, Collection[str]]) -> None:
     """Nothing, if no subject is in two of the splits.
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ldm.data.action_units.people import fold_of, folds, read_people, require_disjoint, with_people
+from ldm.data.action_units.people import fold_of, folds, in_folds, read_people, require_disjoint, with_people
 from ldm.data.action_units.sample import AuDataError, AuSample
 
 
@@ -34,6 +34,15 @@ def test_the_literatures_folds_and_others_by_subject():
     assert sorted(Counter(dealt).values()) == [3, 3, 4]
     assert len({(one.subject, fold) for one, fold in zip(samples, dealt, strict=True)}) == 4, "nobody is in two"
     assert folds(samples, "csv") == dealt
+
+
+def test_only_some_folds():
+    samples = of("F001", "M011", "F007", "M007")
+    assert [one.subject for one in in_folds(samples, "bp4d", "1, 3")] == ["F001", "F007", "M007"]
+    with pytest.raises(AuDataError, match="there is no fold '4': there are 1, 2 and 3"):
+        in_folds(samples, "bp4d", "1,4")
+    with pytest.raises(AuDataError, match="of 1 pictures, none is of a subject in the folds 3"):
+        in_folds(of("F001"), "bp4d", "3")
 
 
 def test_a_subject_in_two_splits_is_an_error():

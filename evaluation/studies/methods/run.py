@@ -1,0 +1,170 @@
+"""From photos to cells: what is not done yet is learned, drawn and looked at. Stopped, it goes on where it was."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from evaluation.identity import require_held_out
+from evaluation.judges import load_judge, strangers_percentile
+from evaluation.obedience import ObedienceJudge
+from evaluation.scripts import ROOT
+from evaluation.studies.attribute_judge import attribute_judge
+from evaluation.studies.methods.arms import Arm
+from evaluation.studies.methods.cells import CLASS, SEED, Cells, Eyes, make_cell
+from evaluation.studies.methods.learn import Cost, learn
+from evaluation.studies.methods.people import Person, align, people_in
+from evaluation.studies.methods.results import Result, read_results
+from evaluation.studies.names import mean_vector
+from evaluation.studies.pairs import claim
+from ldm.data.manifest import read_people
+from ldm.files import write_json
+from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.modules.artifacts import read_artifact
+from ldm.modules.names import read_names
+from ldm.runs.train import quiet
+from ldm.weights.read import celeb_list, read_defaults, read_model
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for.
+
+    Attributes:
+        photos: of people, several of each.
+        judge: of identity; its network took no part in learning.
+        celeba: CelebA with its labels, for the judge of prompts; None: prompts are not judged.
+        sd: the weights.
+        people: how many.
+        seeds: of training.
+        each: pictures of the plain prompt and of the class.
+        asked: pictures of every other prompt.
+        drawing_steps: of the sampler.
+        out: where cells go.
+        document: write the page in docs/studies too.
+    """
+
+    photos: Path
+    judge: str
+    celeba: Path | None
+    sd: Path
+    people: int
+    seeds: Sequence[int]
+    each: int
+    asked: int
+    drawing_steps: int
+    out: Path
+    document: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        results: arm by arm and look by look.
+        cells: where they lie.
+        people: who.
+        eyes: how it was looked.
+        judged: how often the judge of prompts is right, by attribute.
+    """
+
+    results: list[Result]
+    cells: Cells
+    people: list[Person]
+    eyes: Eyes
+    judged: dict[str, float]
+
+
+def run(request: Request, arms: Sequence[Arm]) -> Found:
+    """Fill all cells of ``arms``, and read them.
+
+    Raises:
+        ValueError: there are not enough people, the judge took part, or ``out`` holds cells of other settings.
+    """
+    quiet()
+    people = people_in(request.photos, request.people)
+    out = request.out if Path.cwd() == ROOT else request.out.absolute()
+    settings = {"sd": request.sd.as_posix(), "judge": request.judge, "each": request.each, "asked": request.asked}
+    claim(out, {**settings, "drawing_steps": request.drawing_steps, "seed": SEED})
+    manifest = align(people, out)
+    judge = load_judge(request.judge)
+    require_held_out([judge], {record.encoder for record in read_people(manifest)})
+    sees = attribute_judge(request.celeba) if request.celeba else None
+    model = LatentDiffusion(request.sd).eval()
+    eyes = Eyes(
+        judge,
+        ObedienceJudge(sees) if sees else None,
+        strangers_percentile(judge, model.sample_size_px),
+        somebody(request.sd),
+        request.each,
+        request.asked,
+        request.drawing_steps,
+    )
+    before = eyes.draw(model, "sks person")[CLASS]
+    cells = Cells(out / "cells")
+    for arm in arms:
+        for place, person in enumerate(people):
+            for seed in request.seeds if arm.config is not None else request.seeds[:1]:
+                _fill(arm, person, place, seed, manifest, request.sd, eyes, before, cells)
+    names = [person.name for person in people]
+    accuracy = dict(sees.accuracy) if sees else {}
+    return Found(read_results(cells, arms, names, request.seeds), cells, people, eyes, accuracy)
+
+
+def somebody(sd: Path) -> str | None:
+    """The first name of two words that the model in ``sd`` is said to know; None where it has no list of names."""
+    try:
+        names = read_names(celeb_list(sd, read_defaults(sd)))
+    except OSError:
+        return None
+    return next((name for name in names if len(name.split()) == 2), None)
+
+
+def _fill(
+    arm: Arm,
+    person: Person,
+    place: int,
+    seed: int,
+    manifest: Path,
+    sd: Path,
+    eyes: Eyes,
+    before: Sequence[Image.Image],
+    cells: Cells,
+) -> None:
+    """Learn one person in one arm with one seed, unless all its looks are there."""
+    if all(cells.file(arm.key, person.name, seed, steps).is_file() for steps in arm.looks):
+        return
+    print(f"{arm.key}: {person.name}, seed {seed}", flush=True)
+    reference = mean_vector(eyes.judge, person.known)
+
+    def look(model: Any, steps: int, cost: Cost) -> None:
+        drawn = eyes.draw(model, arm.word)
+        seen = eyes.look(drawn, reference, before)
+        cells.write(make_cell(person.name, arm.key, seed, steps, cost, seen), drawn)
+        weigh(arm, model, steps, cells.folder)
+
+    learn(arm, manifest.with_suffix("") / person.name, manifest, place, seed, sd, look)
+
+
+def weigh(arm: Arm, model: Any, steps: int, folder: Path) -> None:
+    """Keep, once an arm, how large its files are and how long they take to be read: ``<arm>/files.json``."""
+    kept = Cells(folder).file(arm.key, "", 0, 0).with_name("files.json")
+    if arm.config is None or steps != arm.looks[-1] or kept.is_file():
+        return
+    written = kept.parent / "files"
+    files = [path for path in model.export(written, steps - 1) if path.suffix != ".pt"]
+    began = time.process_time()
+    if artifacts := [read_artifact(path) for path in files if "_gs-" in path.name]:
+        model.personalization.load(artifacts)
+    networks = next(written.glob("model_gs-*"), None)
+    if networks is not None:
+        read_model(networks)
+    seconds = time.process_time() - began
+    size = sum(path.stat().st_size for path in files)
+    shutil.rmtree(written)
+    write_json(kept, {"bytes": size, "files": len(files), "load_s": round(seconds, 3)})

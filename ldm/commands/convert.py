@@ -172,15 +172,19 @@ def people(
     """
     from ldm.commands.drawing_models import parse_people
     from ldm.modules.artifacts import write_artifact
-    from ldm.weights.people import artifact_of, find_basis, read_basis, read_people
+    from ldm.weights.people import artifact_of, find_basis, has_layers, read_basis, read_layers, read_people
     from ldm.weights.textual_inversion import tokens_of, write_a1111, write_diffusers
 
-    found = read_people(source, read_basis(basis or find_basis(source)))
+    if to == "ours":
+        require_suffix(out, ".safetensors")
+    own = read_basis(basis or find_basis(source))
+    if to == "ours" and has_layers(source):
+        print(write_artifact(out, read_layers(source, own)))
+        return
+    found = read_people(source, own)
     if who is not None:
         found = found.only(parse_people(who))
     if to == "ours":
-        if out.suffix != ".safetensors":
-            raise ValueError(f"{out}: our form is one file: give OUT a name that ends in .safetensors")
         print(write_artifact(out, artifact_of(found)))
         return
     called = found.called() if names is None else [name.strip() for name in names.split(",")]

@@ -1,7 +1,7 @@
 """People on a celeb basis, read from the files of a run: ours and the published ones."""
 
 import json
-import pickle
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ldm.faces.glint360k import NAME as GLINT360K
 from ldm.modules.artifacts import read_artifact
 from ldm.modules.celeb_basis import CelebBasis
 from ldm.modules.embedding_manager import FORMAT
 from ldm.modules.personalization import Artifact
 from ldm.modules.placeholders import SUGGESTED
+from ldm.weights.pickles import read_pickle
+
+LAYERS = {"stylegan_mlp.net.0.weight": "head.layers.0.weight", "stylegan_mlp.net.0.bias": "head.layers.0.bias"}
+"""CelebBasis's names of its layer from face vector to coefficients, and ours."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def read_basis(path: Path) -> CelebBasis:
     """
     if path.suffix == ".safetensors":
         return CelebBasis.load(path)
-    tensor = read_pt(path)
+    tensor = read_pickle(path)
     if not isinstance(tensor, Tensor):
         raise ValueError(f"{path} is no celeb basis: it holds no tensor but a {type(tensor).__name__}")
     return CelebBasis.from_legacy(tensor)
@@ -90,7 +95,10 @@ def find_basis(people: Path) -> Path:
 
 
 def read_people(path: Path, basis: CelebBasis) -> People:
-    """The people in ``embeddings_gs-<step>.safetensors``, or in the published ``embeddings_gs-<step>.pt``.
+    """The people in ``embeddings_gs-<step>.safetensors``, or in the published files.
+
+    Those are ``embeddings_gs-<step>.pt``, saved with test_mode coefficient or embedding, and what 03_extract.sh wrote
+    of one person: ``id_coefficient_000.pt`` and ``id_embedding_000.pt``, bare tensors.
 
     Raises:
         FileNotFoundError: no such file.
@@ -99,7 +107,7 @@ def read_people(path: Path, basis: CelebBasis) -> People:
     """
     if path.suffix == ".safetensors":
         return people_of(read_artifact(path), basis, path)
-    return _published(read_pt(path), basis, path)
+    return _published(read_pickle(path), basis, path)
 
 
 def people_of(artifact: Artifact, basis: CelebBasis, path: Path) -> People:
@@ -117,10 +125,15 @@ def people_of(artifact: Artifact, basis: CelebBasis, path: Path) -> People:
 
 
 def _published(content: Any, basis: CelebBasis, path: Path) -> People:
-    """The people in the published layout: lists with a place for each, of which only some were trained.
+    """The people in the published layouts: lists with a place for each, of which only some were trained.
 
     Places that were never trained all hold the same numbers (or zeros, in our own files): they are left out.
     """
+    if isinstance(content, Tensor):
+        key = "id_coefficients" if content.ndim == 3 else "id_embeddings"
+        number = re.search(r"_(\d{3})$", path.stem)
+        found = _published({key: [content]}, basis, path)
+        return replace(found, places=[int(number[1]) if number else 0])
     for key, form, shape in (
         ("id_coefficients", "(E, 1, K)", (basis.num_vectors, 1, basis.num_components)),
         ("id_embeddings", "(E, D)", (basis.num_vectors, basis.width)),
@@ -137,36 +150,56 @@ def _published(content: Any, basis: CelebBasis, path: Path) -> People:
         coefficients = chosen.squeeze(-2) if key == "id_coefficients" else basis.project(chosen)
         return People(places, coefficients, basis, list(SUGGESTED))
     held = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-    raise ValueError(f"{path} holds no people, neither id_coefficients nor id_embeddings: it holds {held}")
+    layers = "; its layers for new faces can be read: `convert people IN OUT.safetensors --to ours`"
+    hint = layers if isinstance(content, dict) and "meta_id_net" in content else ""
+    raise ValueError(f"{path} holds no people, neither id_coefficients nor id_embeddings: it holds {held}{hint}")
 
 
-def read_pt(path: Path) -> Any:
-    """The content of a .pt file: tensors, lists and words only, nothing that could run.
+def has_layers(path: Path) -> bool:
+    """Whether a published file was saved with test_mode image: it holds layers for new faces, and nobody."""
+    return path.suffix != ".safetensors" and "meta_id_net" in (read_pickle(path) or ())
+
+
+def read_layers(path: Path, basis: CelebBasis) -> Artifact:
+    """The layers in a published file of mode ``image``, as our own file: they make coefficients of any face.
+
+    They take the face vectors of the published network, glint360k.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is damaged, or holds anything else.
+        ValueError: it holds no such layers, more than one, or layers for another basis.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no {path}")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{path} is damaged, or holds more than tensors and is not opened: {reason}") from error
+    content = read_pickle(path)
+    state = content.get("meta_id_net") if isinstance(content, dict) else None
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds no layers for new faces (meta_id_net)")
+    if set(state) != set(LAYERS):
+        raise ValueError(
+            f"{path}: one layer (meta_mlp_depth 1) can be read, {', '.join(LAYERS)}; it holds {', '.join(state)}"
+        )
+    wanted = basis.num_vectors * basis.num_components
+    if (given := len(state["stylegan_mlp.net.0.bias"])) != wanted:
+        raise ValueError(f"{path} gives {given} coefficients, this basis takes {wanted} (E * K)")
+    metadata = _metadata(basis, "unit", list(SUGGESTED)) | {"test_mode": "image", "face_encoder": GLINT360K}
+    return Artifact("embeddings", {ours: state[theirs].detach().float() for theirs, ours in LAYERS.items()}, metadata)
 
 
 def artifact_of(people: People) -> Artifact:
     """The people as our own file, as a run exports it."""
     unit = bool((people.coefficients.norm(dim=-1) < 1 + 1e-3).all())
-    metadata = {
+    metadata = _metadata(people.basis, "unit" if unit else "names", people.words)
+    return Artifact("embeddings", {"ids": torch.tensor(people.places), "coefficients": people.coefficients}, metadata)
+
+
+def _metadata(basis: CelebBasis, scale: str, words: Sequence[str]) -> dict[str, str]:
+    """What our file of people says of itself."""
+    return {
         "format": FORMAT,
         "test_mode": "coefficient",
-        "basis": people.basis.hash,
-        "names": people.basis.origin.names_hash,
-        "tokenizer": people.basis.origin.tokenizer_id,
-        "coefficient_scale": "unit" if unit else "names",
+        "basis": basis.hash,
+        "names": basis.origin.names_hash,
+        "tokenizer": basis.origin.tokenizer_id,
+        "coefficient_scale": scale,
         "face_encoder": "",
-        "placeholder_strings": json.dumps(people.words),
+        "placeholder_strings": json.dumps(list(words)),
     }
-    return Artifact("embeddings", {"ids": torch.tensor(people.places), "coefficients": people.coefficients}, metadata)

@@ -11,7 +11,7 @@ from ldm.models.diffusion.export import legacy_people
 from ldm.modules.artifacts import write_artifact
 from ldm.modules.celeb_basis import BasisOrigin, CelebBasis
 from ldm.modules.placeholders import SUGGESTED
-from ldm.weights.people import People, artifact_of, find_basis, read_basis, read_people
+from ldm.weights.people import People, artifact_of, find_basis, has_layers, read_basis, read_layers, read_people
 
 E, K, D = 2, 3, 5
 
@@ -119,7 +119,11 @@ def test_people_of_another_basis(basis: CelebBasis, tmp_path: Path) -> None:
     [
         ({"id_coefficients": [torch.ones(E, 1, K + 1)]}, r"are \(2, 1, 4\), but on this basis they are \(E, 1, K\)"),
         ({"id_embeddings": [torch.ones(E, D + 1)]}, r"are \(2, 6\), but on this basis they are \(E, D\) = \(2, 5\)"),
-        ({"meta_id_net": {}}, "holds no people, neither id_coefficients nor id_embeddings: it holds meta_id_net"),
+        (
+            {"meta_id_net": {}},
+            "holds no people, neither .*: it holds meta_id_net; its layers for new faces can be read",
+        ),
+        ({"unknown_mode": []}, "holds no people, neither id_coefficients nor id_embeddings: it holds unknown_mode$"),
     ],
 )
 def test_what_is_no_file_of_people(basis: CelebBasis, tmp_path: Path, content: dict[str, Any], message: str) -> None:
@@ -142,7 +146,7 @@ class Bomb:
 
 def test_nothing_in_a_file_is_run(basis: CelebBasis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="is damaged, or holds more than tensors and is not opened"):
+    with pytest.raises(ValueError, match=r"holds more than weights: it would call builtins\.getattr"):
         read_people(published(tmp_path / "a.pt", id_coefficients=Bomb()), basis)
     assert not Path("bomb").exists()
 
@@ -150,7 +154,51 @@ def test_nothing_in_a_file_is_run(basis: CelebBasis, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("content", [b"", b"not a torch file"])
 def test_a_damaged_file(basis: CelebBasis, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged, or holds more than tensors and is not opened"):
+    with pytest.raises(ValueError, match="is truncated or damaged, or no file of weights"):
         read_people(tmp_path / "a.pt", basis)
     with pytest.raises(FileNotFoundError, match="there is no "):
         read_people(tmp_path / "b.pt", basis)
+
+
+def test_one_person_as_03_extract_wrote_them(basis: CelebBasis, tmp_path: Path) -> None:
+    coefficients = torch.randn(E, 1, K)
+    torch.save(coefficients, tmp_path / "id_coefficient_003.pt")
+    torch.save(basis.vectors(coefficients[:, 0]), tmp_path / "id_embedding_000.pt")
+    one, two = (read_people(tmp_path / f"id_{name}.pt", basis) for name in ("coefficient_003", "embedding_000"))
+    assert (one.places, two.places) == ([3], [0])
+    assert torch.allclose(one.coefficients[0], coefficients[:, 0])
+    assert torch.allclose(two.coefficients, one.coefficients, atol=1e-5)
+
+
+def layers(width: int = E * K) -> dict[str, Tensor]:
+    return {"stylegan_mlp.net.0.weight": torch.randn(width, 7), "stylegan_mlp.net.0.bias": torch.randn(width)}
+
+
+def test_published_layers_for_new_faces(basis: CelebBasis, tmp_path: Path) -> None:
+    """Mode image: one affine layer and a leaky rectifier, each vector's coefficients of norm 1."""
+    from ldm.modules.identity import FaceToCoefficients
+
+    state = layers()
+    path = published(tmp_path / "a.pt", meta_id_net={name: tensor.requires_grad_() for name, tensor in state.items()})
+    assert has_layers(path)
+    artifact = read_layers(path, basis)
+    head = FaceToCoefficients(7, E, K)
+    head.load_state_dict({name.removeprefix("head."): tensor for name, tensor in artifact.tensors.items()})
+    faces = torch.randn(3, 7)
+    plain = faces @ state["stylegan_mlp.net.0.weight"].T + state["stylegan_mlp.net.0.bias"]
+    expected = torch.nn.functional.leaky_relu(plain, 0.2).view(3, E, K)
+    assert torch.allclose(head(faces), expected / expected.norm(dim=-1, keepdim=True), atol=1e-6)
+    told = {key: artifact.metadata[key] for key in ("test_mode", "face_encoder", "coefficient_scale", "basis")}
+    assert told == {"test_mode": "image", "face_encoder": "glint360k", "coefficient_scale": "unit", "basis": basis.hash}
+
+
+def test_layers_that_cannot_be_read(basis: CelebBasis, tmp_path: Path) -> None:
+    for content, message in (
+        (layers() | {"stylegan_mlp.net.1.weight": torch.ones(1)}, r"one layer \(meta_mlp_depth 1\) can be read"),
+        (layers(4), r"gives 4 coefficients, this basis takes 6 \(E \* K\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_layers(published(tmp_path / "a.pt", meta_id_net=content), basis)
+    assert not has_layers(published(tmp_path / "b.pt", id_coefficients=rows(1)))
+    with pytest.raises(ValueError, match=r"holds no layers for new faces \(meta_id_net\)"):
+        read_layers(tmp_path / "b.pt", basis)

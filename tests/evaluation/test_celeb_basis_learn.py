@@ -14,6 +14,7 @@ from evaluation.studies.celeb_basis.arms import MEAN_ARM, all_arms
 from evaluation.studies.celeb_basis.bases import basis_of
 from evaluation.studies.celeb_basis.cells import Cells
 from evaluation.studies.celeb_basis.learn import Learner
+from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.pairs import score_pairs
 from evaluation.studies.celeb_basis.results import Known
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
@@ -73,22 +74,26 @@ def test_cells_are_done_once(
     learner: Learner, colour_judge, person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     plan = Plan(people_per_run=2, steps=2, each=2, asked=1, drawing_steps=2)
-    monkeypatch.setattr("evaluation.studies.celeb_basis.cells.ASKED", {"a photo of {}, smiling": ("Smiling", True)})
-    drawer = drawer_of(learner, colour_judge, NoAttributes(), plan)  # type: ignore[arg-type]
+    for module in ("cells", "looks"):
+        asked = {"a photo of {}, smiling": ("Smiling", True)}
+        monkeypatch.setattr(f"evaluation.studies.celeb_basis.{module}.ASKED", asked)
+    drawer = drawer_of(learner, plan)
     cells, arms = Cells(tmp_path), [MEAN_ARM, all_arms()["ours"]]
     fill(cells, arms, PEOPLE, learner, drawer, plan)
     made = cells.read("ours", PEOPLE[0])
     assert made.steps == 2
     assert made.pictures == 8.0
-    assert made.obedience == {"Smiling": 0.0}
     assert max(cells.read("mean", PEOPLE[0]).distance) == 0.0
     assert min(made.distance) > 0.0
-    assert cells.sheet("ours", PEOPLE[0]).height == 16 + 4
+    assert [picture.size for picture in cells.pictures("ours", PEOPLE[0])] == [(16, 16)] * 3
     monkeypatch.setattr(learner, "learn", None)  # nothing is left to learn
     fill(cells, arms, PEOPLE, learner, drawer, plan)
     assert "2 of 2 runs are done already" in capsys.readouterr().out
     known = Known(dict(zip(PEOPLE, (person("red"), person("blue")), strict=True)), frozenset(), -0.1)
-    found = score_pairs(cells, arms[1], PEOPLE, drawer, known, each=1)
+    looker = Looker(cells, colour_judge, NoAttributes())  # type: ignore[arg-type]
+    assert looker.look("ours", PEOPLE[0]).obedience == {"Smiling": 0.0}
+    assert len(looker.look("ours", PEOPLE[0]).vectors) == 2
+    found = score_pairs(looker, arms[1], PEOPLE, drawer, known, each=1)
     assert found[0]["n"] == 2  # one in each order
-    assert score_pairs(cells, arms[1], PEOPLE, drawer, known, each=5) == found  # kept
+    assert score_pairs(looker, arms[1], PEOPLE, drawer, known, each=5) == found  # kept
     assert (tmp_path / "ours" / "pairs" / "eileen_collins__grace_hopper.json").is_file()

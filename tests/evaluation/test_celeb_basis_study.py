@@ -9,12 +9,13 @@ from PIL import Image
 from evaluation.studies.celeb_basis import report
 from evaluation.studies.celeb_basis.arms import OURS_ARM, all_arms, choose_arms
 from evaluation.studies.celeb_basis.cells import ASKED, Cell, Cells
+from evaluation.studies.celeb_basis.looks import Look
 from evaluation.studies.celeb_basis.people import MAX_STUDY, choose_subjects
 from evaluation.studies.celeb_basis.results import ArmResult, Known, shortest, verdict, word
 from evaluation.studies.celeb_basis.run import digest
 from evaluation.studies.celeb_basis.study import Plan, groups
 
-PEOPLE = [f"Person_{number:02d}" for number in range(12)]
+PEOPLE = [f"Person_{number:02d}" for number in range(8)]
 
 
 @pytest.fixture
@@ -90,20 +91,25 @@ def test_smaller_runs_see_everybody_as_often() -> None:
     assert list(groups("abc", 1)) == [["a"], ["b"], ["c"]]
 
 
-def cell(person: int, likeness: float, obeys: float = 0.3) -> Cell:
+def cell(person: int) -> Cell:
+    return Cell(PEOPLE[person], 100, 80.0, 1.5, [1.0, 2.0], [[0.0, 0.0]], plain=3, asked=1)
+
+
+def look(person: int, likeness: float, obeys: float = 0.3) -> Look:
     """A person whose pictures look like them by ``likeness``, and otherwise like a fixed mixture."""
     own = np.eye(len(PEOPLE))[person] * likeness + np.random.default_rng(person).normal(0, 0.1, len(PEOPLE))
     face = [float(x) for x in own / np.linalg.norm(own)]
     names = [name for name, _ in ASKED.values()]
     asked, plain = {name: [0.2 + obeys] for name in names}, {name: [0.2] for name in names}
-    return Cell(PEOPLE[person], [face, face, None], asked, plain, 100, 80.0, 1.5, [1.0, 2.0], [[0.0, 0.0]])
+    return Look([face, face, None], asked, plain)
 
 
-KNOWN = Known(dict(zip(PEOPLE, np.eye(12, dtype=np.float32), strict=True)), frozenset(PEOPLE[:6]), -0.1)
+KNOWN = Known(dict(zip(PEOPLE, np.eye(8, dtype=np.float32), strict=True)), frozenset(PEOPLE[:4]), -0.1)
 
 
 def arm(likeness: float, title: str = "", obeys: float = 0.3) -> ArmResult:
-    return ArmResult([cell(person, likeness, obeys) for person in range(12)], KNOWN, title)
+    people = range(len(PEOPLE))
+    return ArmResult([cell(p) for p in people], [look(p, likeness, obeys) for p in people], KNOWN, title)
 
 
 def test_likeness_is_told_from_none() -> None:
@@ -120,7 +126,7 @@ def test_likeness_is_told_from_none() -> None:
 
 
 def test_arms_of_some_people_are_compared_on_those() -> None:
-    few = ArmResult([cell(person, 1.0) for person in range(5)], KNOWN)
+    few = ArmResult([cell(p) for p in range(5)], [look(p, 1.0) for p in range(5)], KNOWN)
     assert few.less(arm(1.0), "cosine").n == 5
     assert few.less(arm(1.0), "cosine").value == pytest.approx(0.0)
 
@@ -148,7 +154,8 @@ def test_the_page_says_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
     for key, result in results.items():
         for one in result.cells:
-            cells.write(key, one, Image.new("RGB", (6 * 66 + 2, 68)))
+            cells.write(key, one, [Image.new("RGB", (64, 64), (place, 0, 0)) for place in range(9)])
+            assert [picture.getpixel((5, 5)) for picture in cells.pictures(key, one.person)][8] == (8, 0, 0)
             assert cells.read(key, one.person) == one
     results["steps-800"] = arm(1.0)
     words = ("command", "sd", "people", "judge", "encoder", "seeds", "schedule", "drawing_steps", "each", "sex")
@@ -160,6 +167,6 @@ def test_the_page_says_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "**800 steps**" in page
     assert "| ours: names, all axes | 4 | 1.000 (1.000 to 1.000) | 0.750 (0.750 to 0.750) |" in page
     rows = (tmp_path / "docs" / "celeb_basis.csv").read_text(encoding="utf-8").splitlines()
-    assert len(rows) == 1 + 4 * 12
+    assert len(rows) == 1 + 4 * 8
     with Image.open(tmp_path / "docs" / "celeb_basis.png") as picture:
         assert picture.size == (2 * 66 + 2, 8 * 66 + 2)

@@ -1,4 +1,4 @@
-"""A cell: one person learned in one arm, drawn and judged. It is a file, and what is there is not done again."""
+"""A cell: one person learned in one arm, and drawn. It is two files, and what is there is not done again."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from evaluation.attributes import AttributeJudge
-from evaluation.identity import Judge, Vector
 from ldm.files import write_json
 from ldm.runs.draw import DrawSettings
 from ldm.runs.draw_vectors import draw_vectors
-from ldm.runs.pictures import grid
 from ldm.runs.png import save_png
 
 PLAIN = "a photo of {}"
@@ -32,45 +28,33 @@ SEED = 42
 """Of the first picture; the noise of a picture is the same in all arms and for all people."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Cell:
     """One person in one arm.
 
     Attributes:
         person: the name.
-        faces: of each picture by the plain prompt the judge's vector, None without a face.
-        asked: by attribute, how likely each picture of the prompt that asks for it has what was asked for.
-        plain: the same of the pictures of the plain prompt with the same noise.
         steps: of the run that learned the person.
         pictures: that this person was seen in while learning, on average.
-        seconds: of learning, the person's share of its run.
+        seconds: of the processor for learning, the person's share of the run.
         distance: of the token vectors from the names' mean, by position.
         tokens: (E, D) the token vectors.
+        plain: pictures of the plain prompt.
+        asked: pictures of each prompt that asks for something.
     """
 
     person: str
-    faces: list[list[float] | None]
-    asked: dict[str, list[float]]
-    plain: dict[str, list[float]]
     steps: int
     pictures: float
     seconds: float
     distance: list[float]
     tokens: list[list[float]]
-
-    @property
-    def vectors(self) -> list[Vector | None]:
-        """The judge's vectors of the pictures."""
-        return [None if row is None else np.asarray(row, np.float32) for row in self.faces]
-
-    @property
-    def obedience(self) -> dict[str, float]:
-        """By attribute, how much more it is seen where it was asked for."""
-        return {name: float(np.mean(self.asked[name]) - np.mean(self.plain[name])) for name in self.asked}
+    plain: int
+    asked: int
 
 
 class Cells:
-    """The folder of cells, ``<arm>/<person>.json`` and a picture beside each."""
+    """The folder of cells: ``<arm>/<person>.json``, and beside it a picture of all that was drawn, in one row."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -87,35 +71,38 @@ class Cells:
         """A cell that is there."""
         return Cell(**json.loads(self.file(arm, person).read_text(encoding="utf-8")))
 
-    def write(self, arm: str, cell: Cell, sheet: Image.Image) -> None:
-        """Keep a cell; the picture first, since the cell says that both are there."""
+    def write(self, arm: str, cell: Cell, pictures: Sequence[Image.Image]) -> None:
+        """Keep a cell; the pictures first, since the cell says that both are there."""
+        width, height = pictures[0].size
+        row = Image.new("RGB", (width * len(pictures), height))
+        for place, picture in enumerate(pictures):
+            row.paste(picture, (place * width, 0))
         file = self.file(arm, cell.person)
-        save_png(file.with_suffix(".png"), sheet, {"arm": arm, "person": cell.person})
+        save_png(file.with_suffix(".png"), row, {"arm": arm, "person": cell.person})
         write_json(file, asdict(cell))
 
-    def sheet(self, arm: str, person: str) -> Image.Image:
-        """The pictures of a cell in one row: first of the plain prompt, then one of each attribute asked for."""
-        with Image.open(self.file(arm, person).with_suffix(".png")) as picture:
-            return picture.convert("RGB")
+    def pictures(self, arm: str, person: str) -> list[Image.Image]:
+        """All that was drawn of a person: first by the plain prompt, then by each of ``ASKED``."""
+        cell = self.read(arm, person)
+        with Image.open(self.file(arm, person).with_suffix(".png")) as opened:
+            row = opened.convert("RGB")
+        count = cell.plain + cell.asked * len(ASKED)
+        width = row.width // count
+        return [row.crop((place * width, 0, (place + 1) * width, row.height)) for place in range(count)]
 
 
 class Drawer:
-    """Draws people given as token vectors, and lets the judges look.
+    """Draws people given as token vectors.
 
     Args:
         pipeline: a ``PersonPipeline``.
-        judge: who says whose face it is.
-        sees: who says which attributes it has.
-        each: pictures of the plain prompt.
-        asked: pictures of every prompt that asks for something; the first seeds of the plain ones.
+        plain: pictures of the plain prompt.
+        asked: pictures of every prompt that asks for something, from the noise of the first plain ones.
         settings: sampler's steps and guidance.
     """
 
-    def __init__(
-        self, pipeline: Any, judge: Judge, sees: AttributeJudge, each: int, asked: int, settings: DrawSettings
-    ) -> None:
-        self.pipeline, self.judge, self.sees = pipeline, judge, sees
-        self.each, self.asked, self.settings = each, min(asked, each), settings
+    def __init__(self, pipeline: Any, plain: int, asked: int, settings: DrawSettings) -> None:
+        self.pipeline, self.plain, self.asked, self.settings = pipeline, plain, min(asked, plain), settings
 
     def draw(self, prompt: str, vectors: Tensor, count: int) -> list[list[Image.Image]]:
         """``count`` pictures of each of the people (P, E, D) by ``prompt``."""
@@ -125,38 +112,20 @@ class Drawer:
         drawn = draw_vectors(self.pipeline, prompts, vectors.repeat_interleave(count, 0), seeds, self.settings)
         return [drawn[start : start + count] for start in range(0, len(drawn), count)]
 
-    def faces(self, pictures: Sequence[Image.Image]) -> list[list[float] | None]:
-        """The judge's vectors as a file keeps them."""
-        found = self.judge.vectors(pictures)
-        return [None if vector is None else [round(float(x), 5) for x in vector] for vector in found]
-
-    def likely(self, pictures: Sequence[Image.Image], name: str, there: bool) -> list[float]:
-        """How likely each picture has attribute ``name``, or has it not; 0 without a face."""
-        said = self.sees(pictures)[name]
-        return _rounded(np.nan_to_num(said if there else 1 - said, nan=0.0).tolist())
-
     def cells(
         self, people: Sequence[str], vectors: Tensor, mean: Tensor, facts: Mapping[str, Any]
-    ) -> list[tuple[Cell, Image.Image]]:
-        """Draw and judge ``people`` with token vectors (P, E, D): a cell and its row of pictures for each."""
-        plain = self.draw(PLAIN, vectors, self.each)
-        asked = {name: self.draw(prompt, vectors, self.asked) for prompt, (name, _) in ASKED.items()}
+    ) -> list[tuple[Cell, list[Image.Image]]]:
+        """Draw ``people`` with token vectors (P, E, D): a cell and its pictures for each."""
+        drawn = [self.draw(PLAIN, vectors, self.plain), *(self.draw(prompt, vectors, self.asked) for prompt in ASKED)]
         made = []
         for place, person in enumerate(people):
-            own = plain[place]
             cell = Cell(
                 person,
-                self.faces(own),
-                {name: self.likely(asked[name][place], name, there) for name, there in ASKED.values()},
-                {name: self.likely(own[: self.asked], name, there) for name, there in ASKED.values()},
-                distance=_rounded((vectors[place] - mean).norm(dim=-1).tolist()),
+                distance=[round(x, 4) for x in (vectors[place] - mean).norm(dim=-1).tolist()],
                 tokens=[[round(x, 6) for x in row] for row in vectors[place].tolist()],
+                plain=self.plain,
+                asked=self.asked,
                 **facts,
             )
-            row = [*own[:4], *(pictures[place][0] for pictures in asked.values())]
-            made.append((cell, grid(row, columns=len(row))))
+            made.append((cell, [picture for of_prompt in drawn for picture in of_prompt[place]]))
         return made
-
-
-def _rounded(values: Sequence[float]) -> list[float]:
-    return [round(float(value), 4) for value in values]

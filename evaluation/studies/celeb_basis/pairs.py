@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from evaluation.bootstrap import Interval, bootstrap_mean
-from evaluation.identity import Vector
+from evaluation.identity import Judge, Vector
 from evaluation.pairs import in_prompt_order, score_pair
 from evaluation.studies.celeb_basis.arms import Arm
-from evaluation.studies.celeb_basis.cells import SEED, Cells, Drawer
+from evaluation.studies.celeb_basis.cells import SEED, Drawer
+from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.results import Known
 from ldm.files import write_json
 from ldm.runs.draw import DrawSettings, draw_prompt
@@ -26,22 +27,23 @@ def pairs_of(people: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def score_pairs(
-    cells: Cells, arm: Arm, people: Sequence[str], drawer: Drawer, known: Known, each: int
+    looker: Looker, arm: Arm, people: Sequence[str], drawer: Drawer, known: Known, each: int
 ) -> list[dict[str, float]]:
     """For each pair the shares of pictures with two faces and with each in their place; kept in files."""
     found = []
     for pair in pairs_of(people):
+        cells = looker.cells
         file = cells.folder / arm.key / "pairs" / f"{'__'.join(pair)}.json"
         if not file.is_file():
             vectors = torch.stack([torch.tensor(cells.read(arm.key, person).tokens) for person in pair])
             references = [known.references[person] for person in pair]
-            write_json(file, score_one(vectors, references, drawer, known.undetected, each))
+            write_json(file, score_one(vectors, references, drawer, looker.judge, known.undetected, each))
         found.append(json.loads(file.read_text(encoding="utf-8")))
     return found
 
 
 def score_one(
-    vectors: Tensor, references: Sequence[Vector], drawer: Drawer, undetected: float, each: int
+    vectors: Tensor, references: Sequence[Vector], drawer: Drawer, judge: Judge, undetected: float, each: int
 ) -> dict[str, float]:
     """Shares of the pictures of two people with token vectors (2, E, D), ``each`` in both orders."""
     pipeline: Any = drawer.pipeline
@@ -54,7 +56,7 @@ def score_one(
         prompt = form.format(*words)
         first, second = (known[word] for word in in_prompt_order(prompt, words))
         for _, picture in draw_prompt(pipeline, prompt, settings):
-            scores.append(score_pair(drawer.judge, picture, (first, second), undetected))
+            scores.append(score_pair(judge, picture, (first, second), undetected))
     pipeline.people = None
     return {
         "n": len(scores),

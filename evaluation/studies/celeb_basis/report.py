@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,11 @@ def table_of_cells(results: Mapping[str, ArmResult]) -> str:
     head = ["arm", "person", "cosine", "nearest_of", "rank", "faces", "pictures", *(f"obedience_{n}" for n in names)]
     table.writerow([*head, "steps", "pictures_learned_from", "cpu_seconds", "distance_1", "distance_2"])
     for key, result in results.items():
-        for place, cell in enumerate(result.cells):
-            row = result.scores[place]
+        for row, cell, look, place in zip(result.scores, result.cells, result.looks, count(), strict=False):
             rank = 1 + int((row > row[place]).sum())
-            obeyed = [f"{cell.obedience[name]:.4f}" for name in names]
-            seen = sum(face is not None for face in cell.faces)
-            start = [key, cell.person, f"{row[place]:.4f}", len(row), rank, seen, len(cell.faces), *obeyed]
+            obeyed = [f"{look.obedience[name]:.4f}" for name in names]
+            seen = sum(face is not None for face in look.faces)
+            start = [key, cell.person, f"{row[place]:.4f}", len(row), rank, seen, len(look.faces), *obeyed]
             table.writerow([*start, cell.steps, cell.pictures, cell.seconds, *cell.distance])
     return out.getvalue()
 
@@ -63,9 +63,7 @@ def picture(cells: Cells, arms: Sequence[str], people: Sequence[str]) -> Image.I
     rows = []
     for person in people:
         for arm in arms:
-            sheet = cells.sheet(arm, person)
-            side = sheet.height - 4  # grid() leaves two black pixels around each
-            rows.append(sheet.crop((2, 2, 2 + side, 2 + side)))
+            rows.append(cells.pictures(arm, person)[0])
     return grid(rows, columns=len(arms))
 
 

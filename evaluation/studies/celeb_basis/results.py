@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evaluation.bootstrap import Interval, auc_difference, auc_interval, bootstrap_mean, paired_difference
 from evaluation.identity import Vector
 from evaluation.studies.celeb_basis.cells import Cell
+from evaluation.studies.celeb_basis.looks import Look
 from evaluation.studies.names import score_matrix
 
 Measure = Literal["auc", "auc_same_sex", "cosine", "obedience"]
@@ -46,20 +47,22 @@ class ArmResult:
 
     Args:
         cells: of its people.
+        looks: what was seen of each.
         known: of everybody.
         title: of the arm.
     """
 
-    def __init__(self, cells: Sequence[Cell], known: Known, title: str = "") -> None:
-        self.cells, self._known, self.title = list(cells), known, title
+    def __init__(self, cells: Sequence[Cell], looks: Sequence[Look], known: Known, title: str = "") -> None:
+        self.cells, self.looks, self._known, self.title = list(cells), list(looks), known, title
         self.people = [cell.person for cell in cells]
         references = [known.references[person] for person in self.people]
-        self.scores = score_matrix([cell.vectors for cell in cells], references, known.undetected)  # (N, N)
+        self.scores = score_matrix([look.vectors for look in looks], references, known.undetected)  # (N, N)
 
     def of(self, people: Sequence[str]) -> "ArmResult":
         """The same arm for some of its people."""
-        own = {cell.person: cell for cell in self.cells}
-        return ArmResult([own[person] for person in people], self._known, self.title)
+        places = [self.people.index(person) for person in people]
+        cells, looks = [self.cells[place] for place in places], [self.looks[place] for place in places]
+        return ArmResult(cells, looks, self._known, self.title)
 
     @property
     def cosines(self) -> NDArray[np.float64]:
@@ -69,12 +72,12 @@ class ArmResult:
     @property
     def obedience(self) -> NDArray[np.float64]:
         """(N,) how much more an attribute is seen where it was asked for, mean over the attributes."""
-        return np.array([np.mean(list(cell.obedience.values())) for cell in self.cells])
+        return np.array([np.mean(list(look.obedience.values())) for look in self.looks])
 
     @property
     def detected(self) -> float:
         """Share of the plain pictures in which a face was found."""
-        return float(np.mean([face is not None for cell in self.cells for face in cell.faces]))
+        return float(np.mean([face is not None for look in self.looks for face in look.faces]))
 
     def interval(self, measure: Measure) -> Interval:
         """A measure with its 95 % interval over people."""

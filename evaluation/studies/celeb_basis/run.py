@@ -19,6 +19,7 @@ from evaluation.studies.celeb_basis.arms import CONFIGS, OURS_ARM, PUBLISHED_ARM
 from evaluation.studies.celeb_basis.cells import ASKED, SEED, Cells
 from evaluation.studies.celeb_basis.learn import SEED as TRAINING_SEED
 from evaluation.studies.celeb_basis.learn import Learner
+from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.pairs import score_pairs
 from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
@@ -82,17 +83,20 @@ def run(request: Request, plan: Plan) -> None:
     records = read_people(manifest)
     encoders = {record.encoder for record in records}
     require_held_out([judge], encoders)
-    sees = attribute_judge(request.celeba)
     learner = Learner(request.sd, manifest, sorted({record.person for record in records}))
-    drawer = drawer_of(learner, judge, sees, plan)
+    drawer = drawer_of(learner, plan)
     cells, names = Cells(out / "cells"), [subject.name for subject in subjects]
     fill(cells, arms, names, learner, drawer, plan)
+    sees = attribute_judge(request.celeba)
+    looker = Looker(cells, judge, sees)
     known = known_people(subjects, judge, sees, learner.model.sample_size_px)
-    results = {
-        arm.key: ArmResult([cells.read(arm.key, who) for who in names[: arm.people]], known, arm.title) for arm in arms
-    }
+    results = {}
+    for arm in arms:
+        own = names[: arm.people]
+        looks = [looker.look(arm.key, who) for who in own]
+        results[arm.key] = ArmResult([cells.read(arm.key, who) for who in own], looks, known, arm.title)
     paired = [arm for arm in arms if arm in (PUBLISHED_ARM, OURS_ARM)]
-    pairs = {arm.key: score_pairs(cells, arm, names, drawer, known, PAIR_PICTURES) for arm in paired}
+    pairs = {arm.key: score_pairs(looker, arm, names, drawer, known, PAIR_PICTURES) for arm in paired}
     print(report.table(results))
     write_json(out / "results.json", numbers(results))
     if request.document:

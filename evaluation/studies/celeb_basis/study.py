@@ -1,4 +1,4 @@
-"""The study from people to cells, in one process: what is not done yet is learned, drawn and judged."""
+"""The study from people to cells, in one process: what is not done yet is learned and drawn."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,6 @@ from typing import Any
 
 from PIL import Image
 
-from evaluation.attributes import AttributeJudge
-from evaluation.identity import Judge
 from evaluation.studies.celeb_basis.arms import Arm
 from evaluation.studies.celeb_basis.cells import Cell, Cells, Drawer
 from evaluation.studies.celeb_basis.learn import Learner
@@ -45,13 +43,13 @@ class Plan:
         return max(1, round(self.steps * self.size_of(arm) / self.people_per_run))
 
 
-def drawer_of(learner: Learner, judge: Judge, sees: AttributeJudge, plan: Plan) -> Drawer:
+def drawer_of(learner: Learner, plan: Plan) -> Drawer:
     """Draws on the learner's model, whatever method is in its slot: token vectors are given."""
     pipeline: Any = PersonPipeline.of(learner.model)
     pipeline.set_progress_bar_config(disable=True)
     guidance = learner.model.defaults.guidance_scale
     settings = DrawSettings(num_inference_steps=plan.drawing_steps, guidance_scale=guidance, batch_size=16)
-    return Drawer(pipeline, judge, sees, plan.each, plan.asked, settings)
+    return Drawer(pipeline, plan.each, plan.asked, settings)
 
 
 def groups(people: Sequence[str], size: int) -> Iterator[list[str]]:
@@ -66,14 +64,14 @@ def groups(people: Sequence[str], size: int) -> Iterator[list[str]]:
 def fill(
     cells: Cells, arms: Sequence[Arm], people: Sequence[str], learner: Learner, drawer: Drawer, plan: Plan
 ) -> None:
-    """Learn, draw and judge ``people`` in ``arms``, as far as it is not done; say how it goes."""
+    """Learn and draw ``people`` in ``arms``, as far as it is not done; say how it goes."""
     jobs = [(arm, group) for arm in arms for group in groups(people[: arm.people], plan.size_of(arm))]
     todo = [(arm, group) for arm, group in jobs if not all(cells.done(arm.key, person) for person in group)]
     print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are done already", flush=True)
     began = time.perf_counter()
     for number, (arm, group) in enumerate(todo, 1):
-        for cell, sheet in learn_group(arm, group, learner, drawer, plan):
-            cells.write(arm.key, cell, sheet)
+        for cell, pictures in learn_group(arm, group, learner, drawer, plan):
+            cells.write(arm.key, cell, pictures)
         passed = time.perf_counter() - began
         left = passed / number * (len(todo) - number) / 60
         print(f"{number} of {len(todo)}: {arm.key}, {', '.join(group)}; about {left:.0f} min left", flush=True)
@@ -81,7 +79,7 @@ def fill(
 
 def learn_group(
     arm: Arm, group: Sequence[str], learner: Learner, drawer: Drawer, plan: Plan
-) -> list[tuple[Cell, Image.Image]]:
+) -> list[tuple[Cell, list[Image.Image]]]:
     """The cells of people learned in one run."""
     mean = learner.names.mean
     if arm.kind == "mean":

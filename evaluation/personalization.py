@@ -1,32 +1,13 @@
 """The report of `evaluate personalization`: do pictures show the people who were asked for, as they were asked for?"""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from scipy.stats import spearmanr
-
-from evaluation.report import Cell, Gallery, Report, Shown, Table, rounded
+from evaluation import personalization_parts as parts
+from evaluation.report import Gallery, Report, Table, rounded
 from evaluation.scores import Score
-from evaluation.summary import FEW_PEOPLE, Identity, Standard, identity_of, interval, per_person
-
-BEST, WORST = 12, 12
-"""How many pictures the galleries show."""
-
-COLUMNS = (
-    *("identity", "low", "high", "detected only", "other photos", "copy-paste gap", "share of a copy"),
-    *("face found", "% of ceiling", "verified"),
-)
-NOTE = (
-    "identity: mean cosine to the photos the model was given; a face that is not found counts as the judge's 5th "
-    "percentile between strangers (detected only: without those). low, high: 95 %, bootstrap over people. "
-    "other photos: cosine to photos that the model never saw. copy-paste gap: how much closer a picture is to the "
-    "given photos than to others; share of a copy: 1 is what the given photo itself has. % of ceiling: 0 is what "
-    "strangers get, 100 another real photo of the person. verified: share above the threshold that one in a thousand "
-    "strangers passes. The given photos are never counted."
-)
+from evaluation.summary import FEW_PEOPLE, Identity, Standard, identity_of
 
 
 @dataclass(frozen=True)
@@ -85,12 +66,12 @@ def report(found: Evaluation) -> Report:
         f"{len({score.file for score in found.scores})} pictures; by {found.first}: identity {whole.mean:.3f}, "
         f"{'' if whole.percent is None else f'{whole.percent:.0f} % of what another real photo gets, '}{said}."
     )
-    parts: list[Table | Gallery] = [_judges(found), _tasks(found), _people(found), _prompts(found)]
+    made: list[Table | Gallery] = [parts.judges(found), parts.tasks(found), parts.people(found), parts.prompts(found)]
     if len(found.standards) > 1:
-        parts.append(_agreement(found))
+        made.append(parts.agreement(found))
     if found.more:
-        parts.append(Table("Similarity of pictures", ["measure", "cosine"], [[k, v] for k, v in found.more.items()]))
-    parts += [*_galleries(found), _pictures(found)]
+        made.append(Table("Similarity of pictures", ["measure", "cosine"], [[k, v] for k, v in found.more.items()]))
+    made += [*parts.galleries(found), parts.pictures(found)]
     values = {
         "kind": "personalization",
         "headline": {key: rounded(value) for key, value in asdict(whole).items()},
@@ -102,7 +83,7 @@ def report(found: Evaluation) -> Report:
         },
         "scores": [_row_of(score) for score in found.scores],
     }
-    return Report(f"Personalization: {found.name}", lead, _notices(found, whole), parts, found.settings, values)
+    return Report(f"Personalization: {found.name}", lead, _notices(found, whole), made, found.settings, values)
 
 
 def _notices(found: Evaluation, whole: Identity) -> list[str]:
@@ -125,136 +106,14 @@ def _notices(found: Evaluation, whole: Identity) -> list[str]:
     if whole.gap_share is not None and whole.gap_share > 0.5:
         said.append("Pictures are much closer to the given photos than to other photos of the same people: copies.")
     if found.prompt_judge is None:
-        said.append("Nobody judged whether prompts were obeyed: give --clip FOLDER (any transformers CLIP).")
+        said.append("Nobody judged whether prompts were obeyed: give --clip FOLDER (CLIP) or --celeba FOLDER.")
     return [*said, *found.notices]
-
-
-def _numbers(one: Identity) -> list[Cell]:
-    """The cells of ``COLUMNS``."""
-    return [
-        *(one.mean, one.low, one.high, one.detected_only, one.others, one.gap, one.gap_share),
-        *(one.detection, one.percent, one.verified),
-    ]
-
-
-def _judges(found: Evaluation) -> Table:
-    """A row for each judge."""
-    rows: list[list[Cell]] = []
-    for name, standard in found.standards.items():
-        part = "conditioned the model" if found.encoders[name] in found.conditioned_by else "held out"
-        one = standard.calibration
-        rows.append([name, part, *_numbers(found.of(found.scores, name)), one.undetected, one.stranger, one.people])
-    columns = ["judge", "part", *COLUMNS, "undetected counts as", "strangers' median", "calibrated on people"]
-    return Table("Judges", columns, rows, NOTE)
-
-
-def _tasks(found: Evaluation) -> Table:
-    """A row for each task, and one for all."""
-    rows: list[list[Cell]] = []
-    tasks = list(dict.fromkeys(score.task for score in found.scores))
-    for task in [*tasks, ""]:
-        scores = [score for score in found.scores if task in ("", score.task)]
-        spread, trusted = found.diversity.get(task, (None, None))
-        rows.append([task or "all", len(scores), *_numbers(found.of(scores)), *_beside(scores), spread, trusted])
-    columns = ["task", "scores", *COLUMNS, "prompt", "prompt low", "prompt high", "sharpness"]
-    note = (
-        f"By {found.first}. prompt: by {found.prompt_judge or 'nobody'}. diversity: mean {found.distance} between "
-        "pictures of one prompt; trusted: among pictures that pass verification. sharpness: of the face at 112 px, "
-        "variance of the Laplacian."
-    )
-    return Table("Tasks", [*columns, "diversity", "trusted diversity"], rows, note)
-
-
-def _beside(scores: Sequence[Score]) -> list[Cell]:
-    """Prompt score with its interval over people, and sharpness."""
-    asked = [score for score in scores if score.prompt_score is not None]
-    prompt = interval(list(per_person(asked, lambda s: s.prompt_score or 0.0).values())) if asked else (None,) * 3
-    sharp = [score.sharpness for score in scores if score.sharpness is not None]
-    return [*prompt, float(np.mean(sharp)) if sharp else None]
-
-
-def _people(found: Evaluation) -> Table:
-    """A row for each person; the interval is over their pictures, so it is left out."""
-    rows = []
-    for person in sorted({score.person for score in found.scores}):
-        scores = [score for score in found.scores if score.person == person]
-        one = found.of(scores)
-        ceiling = found.standards[found.first].ceilings.get(person)
-        rows.append([person, len(scores), *_numbers(one)[:1], *_numbers(one)[3:], ceiling])
-    columns = ["person", "scores", COLUMNS[0], *COLUMNS[3:], "real photos"]
-    return Table("People", columns, rows, f"By {found.first}. real photos: cosine between given and other photos.")
-
-
-def _prompts(found: Evaluation) -> Table:
-    """A row for each prompt."""
-    rows: list[list[Cell]] = []
-    for prompt, task in dict.fromkeys((score.prompt, score.task) for score in found.scores):
-        scores = [score for score in found.scores if score.prompt == prompt]
-        together = scores[0].together
-        both = [score.faces >= together for score in scores]
-        numbers = [*_numbers(found.of(scores)), *_beside(scores)[::3], float(np.mean(both))]
-        rows.append([prompt, task, len(scores), *numbers])
-    columns = ["prompt", "task", "scores", *COLUMNS, "prompt score", "sharpness", "enough faces"]
-    note = f"By {found.first}. enough faces: share of pictures with a face for everybody in the prompt."
-    return Table("Prompts", columns, rows, note)
-
-
-def _agreement(found: Evaluation) -> Table:
-    """Rank correlation of judges over the pictures in which both find a face."""
-    rows: list[list[Cell]] = []
-    for first, second in itertools.combinations(found.standards, 2):
-        pairs = np.array([[s.judges[first].given, s.judges[second].given] for s in found.scores], np.float64)
-        pairs = pairs[~np.isnan(pairs).any(1)]
-        varied = len(pairs) > 2 and (np.ptp(pairs, axis=0) > 0).all()
-        rows.append([f"{first}, {second}", len(pairs), float(spearmanr(pairs).statistic) if varied else None])
-    return Table(
-        "Agreement of judges", ["judges", "scores", "rank correlation"], rows, "Spearman, over the same faces."
-    )
-
-
-def _galleries(found: Evaluation) -> list[Gallery]:
-    """The pictures that look most like the people, those that look least like them, and those without a face."""
-    judge = found.first
-    seen = [score for score in found.scores if not np.isnan(score.judges[judge].given)]
-    ordered = sorted(seen, key=lambda score: -score.judges[judge].given)
-    lost = [score for score in found.scores if np.isnan(score.judges[judge].given)]
-    threshold = found.standards[judge].calibration.threshold
-    made = [
-        Gallery("Best", [_shown(score, judge, threshold) for score in ordered[:BEST]], f"By {judge}."),
-        Gallery("Worst", [_shown(score, judge, threshold) for score in ordered[::-1][:WORST]], f"By {judge}."),
-        Gallery("No face found", [_shown(score, judge, threshold) for score in lost[:WORST]]),
-    ]
-    return [gallery for gallery in made if gallery.shown]
-
-
-def _shown(score: Score, judge: str, threshold: float) -> Shown:
-    value = score.judges[judge].given
-    kind = "bad" if np.isnan(value) else "good" if value > threshold else "fair"
-    number = "no face" if np.isnan(value) else f"{value:.2f}"
-    return Shown(score.file, f"{number} · {score.person} · {score.prompt} · {score.seed}", kind)
-
-
-def _pictures(found: Evaluation) -> Table:
-    """A row for each person of each picture."""
-    rows = []
-    for score in found.scores:
-        cosines = [_known(c) for name in found.standards for c in (score.judges[name].given, score.judges[name].others)]
-        beside = [score.faces, score.prompt_score, score.sharpness]
-        rows.append([score.person, score.task, score.prompt, score.seed, *cosines, *beside])
-    judged = [f"{name}{what}" for name in found.standards for what in ("", ", others")]
-    columns = ["person", "task", "prompt", "seed", *judged, "faces", "prompt score", "sharpness"]
-    note = "Cosine to the given photos and to others, judge by judge; a dash: no face found, or no other photo."
-    return Table("Pictures", columns, rows, note, [score.file for score in found.scores])
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None or np.isnan(value) else value
 
 
 def _row_of(score: Score) -> dict[str, Any]:
     """A score for the JSON file."""
     judges = {
-        name: {"given": rounded(_known(cosines.given)), "others": rounded(_known(cosines.others))}
+        name: {"given": rounded(parts.known(cosines.given)), "others": rounded(parts.known(cosines.others))}
         for name, cosines in score.judges.items()
     }
     row = {key: value for key, value in asdict(score).items() if key not in ("file", "judges")}

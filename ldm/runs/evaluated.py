@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import OmegaConf
 
 from evaluation.samples import Sample, read_samples
@@ -150,6 +151,7 @@ def draw_people(
         vectors = people_vectors(model, chosen) if knows_people(model) else None
         pipeline = PersonPipeline.of(model, vectors, settings.sampler)
         pipeline.set_progress_bar_config(disable=True)
+        pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
         words = [f"{word}={person}" for word, person in zip(run.placeholders, chosen, strict=False)]
         suffix = "_".join(map(str, [*chosen, step]))
         draw_prompts(pipeline, texts, settings, out, {**facts, "people": words}, suffix, progress)

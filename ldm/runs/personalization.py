@@ -1,6 +1,7 @@
 """From a run to the report on its people: draw, look at every picture, put the numbers together."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -87,8 +88,10 @@ def evaluate_run(run: EvaluatedRun, panel: Panel, plan: Plan, out: Path, bar: Ba
     wanted = {subject.name for subject in subjects}
     asked = [one for one in asked_of(pictures, run, plan.prompts, plan.noun) if wanted.issuperset(one.people)]
     asked, unreadable = _readable(asked)
+    started = time.perf_counter()
     with bar("judge", len(asked)) as advance:
         scores = score_pictures(asked, read_photo, panel.judges, references, panel.prompts, advance)
+    speed = len(asked) / (time.perf_counter() - started)
     side_px = min(min(read_photo(one.file).size) for one in asked)
     standards = {
         judge.name: Standard(calibration(judge, side_px), _ceilings(references[judge.name])) for judge in panel.judges
@@ -103,7 +106,7 @@ def evaluate_run(run: EvaluatedRun, panel: Panel, plan: Plan, out: Path, bar: Ba
         distance=panel.distance.name,
         more=_similarities(panel.networks, asked, subjects),
         notices=[*notices, *unreadable],
-        settings=_settings(run, panel, plan, side_px),
+        settings={**_settings(run, panel, plan, side_px), "pictures judged a second": round(speed, 2)},
     )
     return replace(found, diversity=_diversity(found, asked, panel.distance)), asked
 

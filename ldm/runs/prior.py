@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
 from evaluation.prior import ClassPictures
@@ -58,6 +59,7 @@ def _draw(
     settings = DrawSettings(**{**defaults, **wanted})
     pipeline = PersonPipeline.of(model, None, settings.sampler)
     pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
     drawn = []
     for prompt in prompts:
         pictures = [picture for _, picture in draw_prompt(pipeline, prompt.text, settings)]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ldm.commands.generate_options import ActionUnits, AddOns, Between, Control, FromPicture, How, What, Who
-from ldm.commands.grouped import grouped
+from ldm.commands.option_groups import grouped
 
 
 @grouped

@@ -9,7 +9,15 @@ from typing import Any
 
 from PIL import Image
 
-from ldm.data.action_units.blendshapes import TABLE, Threshold, by_labels, by_rate, is_calibration, unit_scores
+from ldm.data.action_units.blendshapes import (
+    TABLE,
+    Threshold,
+    by_labels,
+    by_rate,
+    by_table,
+    is_calibration,
+    unit_scores,
+)
 from ldm.data.action_units.sample import AuSample
 from ldm.faces.photos import read_photo
 
@@ -143,7 +151,8 @@ def _judge(
     if len({said[path] for path in ours}) == 2:
         threshold = by_labels([units[path][unit] for path in ours], [said[path] for path in ours])
     else:
-        threshold = by_rate([units[path][unit] for path in calibration], rate)
+        scores, at = [units[path][unit] for path in calibration], TABLE[unit].at
+        threshold = by_rate(scores, rate) if at is None else by_table(scores, at)
     share = sum(threshold.present(one[unit]) for one in units.values()) / len(units)
     rest = [path for path in said if path not in set(calibration)]
     if len({said[path] for path in rest}) < 2:

@@ -1,5 +1,8 @@
+import re
+
 import pytest
 
+from ldm.config import ConfigError, load_config
 from ldm.data.several import SeveralPictures
 from tests.data.training import Tools, photos
 
@@ -54,3 +57,15 @@ def test_parts_that_cannot_share_a_batch_are_refused(parts):
     parts[0]["params"] |= {"num_variants": 0, "height": 40}
     with pytest.raises(ValueError, match="differ in the sizes of their pictures"):
         SeveralPictures(parts, Tools())
+
+
+def test_the_example_of_the_document_is_a_sound_config(root, tmp_path, monkeypatch):
+    text = (root / "docs" / "training_data.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "two.yaml").write_text(f"base: {root.as_posix()}/configs/stable-diffusion/dreambooth.yaml\n{example}")
+    monkeypatch.chdir(root)
+    config = load_config([tmp_path / "two.yaml"])
+    assert [part["params"]["token"] for part in config.data.params.train.params.parts] == ["sks", "ks"]
+    (tmp_path / "two.yaml").write_text(example.replace("token: ks", "tokn: ks"))
+    with pytest.raises(ConfigError, match=r"parts\[1\]\.params\.tokn: InstancePictures has no such parameter"):
+        load_config([tmp_path / "two.yaml"])

@@ -18,10 +18,12 @@ class Source:
     Attributes:
         names: their mean counts; of pairs, both sides.
         weak: MediaPipe's network hardly moves them (a few thousandths at most): they rank pictures, badly.
+        at: from here on a unit is present where no labels say better; None: a share of the pictures has it.
     """
 
     names: tuple[str, ...]
     weak: bool = False
+    at: float | None = None
 
 
 def _pair(name: str) -> tuple[str, str]:
@@ -49,7 +51,7 @@ TABLE: Mapping[int, Source] = {
     25: Source(("jawOpen", *_pair("mouthLowerDown"), *_pair("mouthUpperUp"))),
     26: Source(("jawOpen",)),
     28: Source(("mouthRollLower", "mouthRollUpper")),
-    43: Source(_pair("eyeBlink")),
+    43: Source(_pair("eyeBlink"), at=0.5),  # lids that are more than half down
 }
 """ARKit's blendshapes are named after what they move, most of them one unit each (their documentation and FACS)."""
 
@@ -66,7 +68,8 @@ class Threshold:
     Attributes:
         at: the lowest score of a present one.
         full: the score of intensity 5.
-        how: ``labels`` (the best balanced accuracy against people's labels) or ``rate`` (a share of the pictures).
+        how: ``labels`` (the best balanced accuracy against people's labels), ``rate`` (a share of the pictures) or
+            ``table`` (what the table of blendshapes says).
     """
 
     at: float
@@ -102,6 +105,11 @@ def by_rate(scores: Sequence[float], rate: float) -> Threshold:
     """The threshold at which ``rate`` of a calibration split counts as present."""
     values = np.asarray(scores, np.float64)
     return Threshold(float(np.quantile(values, 1 - rate, method="higher")), _full(values), "rate")
+
+
+def by_table(scores: Sequence[float], at: float) -> Threshold:
+    """The threshold ``at``, and the full score of a calibration split."""
+    return Threshold(at, max(at, _full(np.asarray(scores, np.float64))), "table")
 
 
 def _full(values: NDArray[np.float64]) -> float:

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from ldm.data.action_units.blendshapes import TABLE, Threshold, by_labels, by_rate, is_calibration, unit_scores
+from ldm.data.action_units.blendshapes import (
+    TABLE,
+    Threshold,
+    by_labels,
+    by_rate,
+    by_table,
+    is_calibration,
+    unit_scores,
+)
 from ldm.data.action_units.facs import FACS
 from ldm.faces.blendshapes import NAMES
 
@@ -32,6 +40,11 @@ def test_thresholds_by_rate_let_a_share_through():
     scores = np.linspace(0, 0.9, 101)
     threshold = by_rate(scores, 0.2)
     assert np.mean([threshold.present(score) for score in scores]) == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_threshold_of_the_table_stays_and_its_full_score_is_above_it():
+    assert by_table([0.1] * 99 + [0.9], 0.5) == Threshold(0.5, 0.9, "table")
+    assert by_table([0.1] * 100, 0.5).full == 0.5
 
 
 def test_intensities_go_from_0_to_5():

@@ -15,15 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from evaluation.gender import GenderNet
+from evaluation.identity import MIN_SIDE_PX, enlarged
 from ldm.faces.align import ffhq_crop
 from ldm.faces.detect import Face, FaceDetector
 from ldm.randomness import generator
 
 CROP_PX = 64
 """Side of the FFHQ crop that the networks look at; a larger picture is shrunk, so that pictures of any size compare."""
-
-MIN_SIDE_PX = 256
-"""Smaller pictures are enlarged to it before faces are looked for, as in evaluation/identity.py."""
 
 EPOCHS = 12
 VERSION = 1
@@ -36,11 +34,7 @@ NO_CROPS: Crops = np.zeros((0, CROP_PX, CROP_PX, 3), np.uint8)
 
 def largest_face(detector: FaceDetector, picture: Image.Image) -> tuple[Image.Image, Face] | None:
     """The largest face and the picture it is in, RGB and not below MIN_SIDE_PX; None where none is found."""
-    picture = picture.convert("RGB")
-    scale = max(1.0, MIN_SIDE_PX / min(picture.size))
-    if scale > 1:
-        width, height = (round(side * scale) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    picture, _ = enlarged(picture, MIN_SIDE_PX)
     faces = detector(np.asarray(picture))
     return (picture, faces[0]) if faces else None
 

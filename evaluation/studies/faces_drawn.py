@@ -1,0 +1,84 @@
+"""Many pictures by prompts, one a prompt, drawn once and kept."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from ldm.commands.bars import bar
+from ldm.faces.photos import read_photo
+from ldm.files import atomic_path, write_json
+from ldm.models.diffusion.pipelines import PersonPipeline
+from ldm.runs.load import find_run, load_model, untrained
+
+BATCH = 16
+
+
+def open_model(run: Path | None, sd: Path | None) -> Any:
+    """The model of a run, or plain weights."""
+    if run is not None:
+        return load_model(find_run(run).path, sd)
+    assert sd is not None  # the command asks for one of them
+    return untrained(sd)
+
+
+def make_pipeline(model: Any, sampler: str | None) -> Any:
+    """Its pipeline, on the fastest device there is."""
+    pipeline = PersonPipeline.of(model, sampler=sampler)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+
+
+def draw(
+    pipeline: Any, prompts: Sequence[str], out: Path, seed: int, steps: int | None, guidance: float | None
+) -> tuple[list[Path], float | None]:
+    """A picture of every prompt, with seeds one after the other; and seconds a picture, None where all were there.
+
+    A folder below ``out`` holds the pictures of one model, prompts and settings; what it holds is not drawn again.
+    """
+    defaults = pipeline.model.defaults
+    settings = {
+        "model": str(pipeline.model.weights_folder),
+        "steps": steps or defaults.num_inference_steps,
+        "guidance": defaults.guidance_scale if guidance is None else guidance,
+        "sampler": type(pipeline.scheduler).__name__,
+        "seed": seed,
+        "prompts": list(prompts),
+    }
+    folder = out / hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    write_json(folder / "settings.json", settings)
+    paths = [folder / f"{number:05d}.png" for number in range(len(prompts))]
+    missing = [number for number, path in enumerate(paths) if not path.is_file()]
+    pipeline.check(list(dict.fromkeys(prompts)))
+    started = time.perf_counter()
+    with bar("draw", len(prompts)) as advance:
+        advance(len(prompts) - len(missing))
+        for start in range(0, len(missing), BATCH):
+            part = missing[start : start + BATCH]
+            drawn = pipeline(
+                prompt=[prompts[i] for i in part],
+                num_inference_steps=settings["steps"],
+                guidance_scale=settings["guidance"],
+                generator=[torch.Generator().manual_seed(seed + i) for i in part],
+            )
+            for i, picture in zip(part, drawn.images, strict=True):
+                save(paths[i], picture)
+            advance(len(part))
+    took = time.perf_counter() - started
+    return paths, took / len(missing) if missing else None
+
+
+def save(path: Path, picture: Image.Image) -> None:
+    """Write a picture, whole or not at all."""
+    with atomic_path(path) as temporary:
+        picture.save(temporary, "PNG")
+
+
+def read_all(paths: Sequence[Path]) -> list[Image.Image]:
+    """The pictures."""
+    return [read_photo(path) for path in paths]

@@ -1,0 +1,91 @@
+"""`evaluate vae` and `evaluate unet` on a tiny model: what they print, and what they refuse."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from evaluation import judges
+from evaluation.studies.real_pictures import alike, read_real
+from ldm.__main__ import app
+from ldm.data.store import write_store
+from ldm.faces import backend
+
+once = cache(backend.load_backend)
+
+
+@pytest.fixture(autouse=True)
+def _one_backend(monkeypatch):
+    monkeypatch.setattr(judges, "load_backend", once)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, astronaut):
+    """12 pictures each of people kept out and of others."""
+    draws, folder = np.random.default_rng(0), tmp_path_factory.mktemp("store")
+    photo = np.asarray(astronaut.resize((16, 16)))
+    known = {"source": "celeba", "attributes": ["Male"]}
+    splits = ["train", "test"] * 12
+    rows = [{**known, "file": f"{n}.jpg", "split": splits[n], "identity": str(n % 6)} for n in range(24)]
+    items = [((photo // 2 + draws.integers(0, 99, (16, 16, 3))).astype(np.uint8), row) for row in rows]
+    write_store(folder, items, {})
+    return folder
+
+
+def evaluate(*arguments):
+    result = CliRunner().invoke(app, ["evaluate", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_first_stage_is_measured(tiny_model, store, tmp_path):
+    printed = evaluate("vae", "--vae", tiny_model, "--pictures", store, "--json", tmp_path / "a.json", "--count", 4)
+    facts = json.loads((tmp_path / "a.json").read_text())
+    assert facts["count"] == 4
+    assert facts["size_px"] == 16
+    assert set(facts["means"]) == {"mse", "psnr", "ssim"}
+    assert "| MSE on [-1, 1] |" in printed
+    assert "MS-SSIM needs 176 px" in printed
+    printed = evaluate("vae", "--vae", tiny_model, "--pictures", store, "--size", 32, "--count", 2)
+    assert "at 32 px, enlarged from 16 px" in printed
+
+
+def test_a_model_is_measured_and_drawn_once(tiny_model, store, tmp_path):
+    arguments = ("unet", "--sd", tiny_model, "--pictures", store, "--count", 12, "--steps", 2, "--out", tmp_path / "o")
+    printed = evaluate(*arguments, "--json", tmp_path / "a.json")
+    facts = json.loads((tmp_path / "a.json").read_text())
+    assert facts["generated"]["count"] == facts["other_people"]["count"] == 12
+    assert "times that of other real people" in printed
+    assert "show no face and stay in" in printed
+    assert len(list((tmp_path / "o").glob("*/*.png"))) == 12
+    evaluate(*arguments, "--json", tmp_path / "b.json")
+    again = json.loads((tmp_path / "b.json").read_text())
+    assert again["seconds"] is None
+    assert again["generated"] == facts["generated"]
+
+
+def test_people_must_be_apart_and_counts_are_equal(store, tmp_path):
+    first, others = read_real(store, ["test"]), read_real(store, ["train"])
+    one, two = alike(first, others, 6)
+    assert len(one) == len(two) == 6
+    with pytest.raises(ValueError, match=r"celeba:\d is among .*test.* and among .*test.*: people must be apart"):
+        alike(first, first, 6)
+    assert one.open(0, 8).size == (8, 8)
+
+
+def test_a_folder_of_pictures_of_several_sizes_is_read(tmp_path, astronaut):
+    astronaut.resize((40, 30)).save(tmp_path / "a.png")
+    astronaut.resize((20, 60)).save(tmp_path / "b.png")
+    real = read_real(tmp_path)
+    assert [real.open(i, 16).size for i in range(2)] == [(16, 16)] * 2
+    assert real.sizes == {20, 30}
+
+
+def test_what_is_missing_is_named(tiny_model, store, tmp_path):
+    for arguments, said in (
+        (["vae", "--vae", str(tmp_path), "--pictures", str(store)], "holds no first stage: give vae_gs-<step>"),
+        (["unet", "--pictures", str(store)], "give --run logs/RUN or --sd WEIGHTS"),
+    ):
+        assert said in str(CliRunner().invoke(app, ["evaluate", *arguments]).exception)

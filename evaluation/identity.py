@@ -90,7 +90,7 @@ class FaceJudge:
     """
 
     def __init__(self, detector: FaceDetector, encoder: FaceEncoder, min_side_px: int = MIN_SIDE_PX) -> None:
-        self.detector, self._encoder = detector, encoder
+        self.detector, self.encoder = detector, encoder
         self.min_side_px = min_side_px
         self.name = f"{detector.name}+{encoder.name}"
         self.encoder_name = encoder.name
@@ -99,7 +99,7 @@ class FaceJudge:
         """All faces in ``image``, largest first."""
         picture, scale = enlarged(image, self.min_side_px)
         found = self.detector(np.asarray(picture))
-        vectors = self._encoder([np.asarray(arcface_crop(picture, face.points)) for face in found])
+        vectors = self.encoder([np.asarray(arcface_crop(picture, face.points)) for face in found])
         return [
             SeenFace(np.asarray(face.box / scale, np.float32), vector)
             for face, vector in zip(found, vectors, strict=True)

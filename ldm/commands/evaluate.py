@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ldm.commands import evaluate_more, evaluate_people
+from ldm.commands import evaluate_faces, evaluate_more, evaluate_people
 
 app = typer.Typer(no_args_is_help=True, help="Score generated pictures.")
 
@@ -17,6 +17,8 @@ def evaluate() -> None:
 
 app.command()(evaluate_people.personalization)
 app.command()(evaluate_people.compare)
+app.command()(evaluate_faces.vae)
+app.command()(evaluate_faces.unet)
 app.command()(evaluate_more.prior)
 app.command()(evaluate_more.memorization)
 app.command()(evaluate_more.groups)

@@ -36,14 +36,20 @@ def small_configs(folder: Path) -> Path:
 
 
 def random_networks(like: Path, dtype: torch.dtype, seed: int = 0) -> dict[str, Any]:
-    """Networks with random weights that leave activations finite: all small, norms around one."""
-    draws = torch.Generator().manual_seed(seed)
-    networks = empty_networks(like)
+    """Networks with random weights that leave activations finite: all small, norms around one.
+
+    A million numbers are drawn; every weight begins elsewhere among them and goes round.
+    """
+    drawn = torch.randn(1 << 20, generator=torch.Generator().manual_seed(seed))
+    rows = {True: (drawn * 0.02).to(dtype), False: (drawn * 0.01).to(dtype)}
+    networks, begin = empty_networks(like), 0
     for network in networks.values():
         state = {}
         for name, empty in network.state_dict().items():
-            noise = torch.randn(empty.shape, generator=draws).mul_(0.02 if empty.ndim > 1 else 0.01)
-            state[name] = (noise + ("norm" in name and name.endswith("weight"))).to(dtype)
+            row, begin = rows[empty.ndim > 1], (begin + 7919) % len(drawn)
+            turns = -(-(begin + empty.numel()) // len(row))
+            noise = row.repeat(turns)[begin : begin + empty.numel()].reshape(empty.shape)
+            state[name] = noise + 1 if "norm" in name and name.endswith("weight") else noise.clone()
         network.load_state_dict(state, assign=True)
     return networks
 

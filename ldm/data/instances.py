@@ -23,7 +23,8 @@ from ldm.data.module import collate
 from ldm.data.photo_folders import PhotoFolder, read_folders
 from ldm.data.prompts import Prompt, Tags, TemplateKind
 from ldm.data.sampling import SampleKey, as_key
-from ldm.data.training_photos import Photo, PhotoTools, Views, checked_captions, readable
+from ldm.data.training_photos import Photo, PhotoTools, checked_captions, readable
+from ldm.data.views import Views
 from ldm.randomness import generator
 from ldm.util import instantiate_from_config
 
@@ -173,7 +174,7 @@ class InstancePictures(Dataset[list[Sample]]):
         listed = torch.tensor([weights[photo.path.absolute()] for photo in self.photos], dtype=torch.float64)
         return (listed / listed.sum()).cumsum(0)
 
-    def _sample(self, views: "Views", number: int, size: int, prior: bool, draws: torch.Generator) -> Sample:
+    def _sample(self, views: Views, number: int, size: int, prior: bool, draws: torch.Generator) -> Sample:
         picture, weight = views.view(number, size, draws)
         photo = views.photos[number]
         sample: Sample = {"caption": photo.prompt.of(photo.caption, draws), "is_prior": prior}

@@ -3,6 +3,7 @@ import itertools
 import pytest
 
 from ldm.data.buckets import BucketBatchSampler, bucket_sizes, nearest_size, require_size
+from ldm.data.sampling import ResumableBatchSampler
 
 GROUPS = [0, 1, 0, 0, 2, 1, 0, 0, 1, 0, 0]
 
@@ -83,3 +84,5 @@ def test_going_on_with_other_sizes_is_refused():
     state = BucketBatchSampler(GROUPS, 2).state_dict(1)
     with pytest.raises(ValueError, match="its order has changed: groups was"):
         BucketBatchSampler(GROUPS[::-1], 2).load_state_dict(state)
+    with pytest.raises(ValueError, match="groups was None, is"):
+        BucketBatchSampler(GROUPS, 2).load_state_dict(ResumableBatchSampler(11, 2).state_dict(1))

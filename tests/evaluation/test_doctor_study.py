@@ -60,4 +60,7 @@ def test_the_study_writes_its_table_and_its_section(tmp_path, monkeypatch, astro
         rows = list(csv.DictReader(file))
     assert [row["severity"] for row in rows] == ["mild", "medium", "clear"]
     assert rows[-1]["recall"] == "1.0"
-    assert "8 (80.0%) were called" in sections["Doctor"], "of five copies of a photo four are too many"
+    words = " ".join(sections["Doctor"].split())
+    assert "Of 10 untouched photos 8 (80.0%) were called faulty: 0 (0.0%) for a second face alone" in words
+    assert "and 8 (80.0%) for anything else" in words, "of five copies of a photo four are too many"
+    assert (tmp_path / "out" / "called_faulty.jpg").is_file()

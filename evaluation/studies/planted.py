@@ -104,7 +104,7 @@ def cells() -> Iterator[Cell]:
     for severity, px in (("mild", 60), ("medium", 48), ("clear", 32)):
         yield Cell("face too small", severity, f"face {px} px", _save(partial(_face_of, px)))
     for severity, copy in (
-        ("mild", (0.6, 0.05, 1.2, False)),
+        ("mild", (0.8, 0.05, 1.2, False)),
         ("medium", (0.8, 0.02, 1.1, True)),
         ("clear", (0.8, 0.0, 1.0, False)),
     ):

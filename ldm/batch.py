@@ -25,6 +25,7 @@ class Batch(TypedDict, total=False):
     ids: Tensor  # (B, P) int64, index of each person in the run; -1 where a picture has fewer people
     vectors: Tensor  # (B, P, E, D) token vectors of the people: given instead of ``faces`` and ``ids`` when drawing
     loss_weight: Tensor  # (B, 1, h, w) or (B, 1, H, W), mean about 1: where the loss looks
+    action_units: Tensor  # (B, U) intensities 0 to 5 of what the faces do, NaN where unknown
     control: Tensor  # (B, 3, H, W) in [0, 1], what a ControlNet is shown: edges, points, depth
     is_prior: Tensor  # (B,) bool, True for class pictures (DreamBooth)
     index: Tensor  # (B,) int64, the sample's place in the epoch
@@ -40,6 +41,7 @@ class Sample(TypedDict, total=False):
     faces: Tensor
     ids: Tensor
     loss_weight: Tensor
+    action_units: Tensor
     control: Tensor
     is_prior: bool
     index: Tensor

@@ -1,13 +1,14 @@
 """From the options of `generate` to pictures in a folder."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ldm.commands.bars import bar
 from ldm.commands.drawing_add_ons import guided, require_control
-from ldm.commands.drawing_au import with_units
+from ldm.commands.drawing_au import askings, levels
 from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder_name, parse_steps
 from ldm.commands.drawing_settings import drawn_size, settings_for, source_for
 from ldm.commands.generate_options import ActionUnits, AddOns, Between, Control, FromPicture, How, What, Who
@@ -72,7 +73,7 @@ def draw(order: Order) -> Drawn:
     if failed and not samples:
         raise RuntimeError(f"none of the checkpoints in {order.who.weights} could be read: {', '.join(failed)}")
     if order.units.au_sweep is not None:
-        write_sweep(folder, samples, prompts)
+        write_sweep(folder, samples)
     if order.who.weights is not None and len({sample["checkpoint"] for sample in samples}) > 1:
         write_sheet(folder / "checkpoints.png", folder, samples, "checkpoint", {})
     return Drawn(folder, samples, failed)
@@ -87,7 +88,7 @@ def _prompts(order: Order) -> list[str]:
         raise ValueError("--unconditional draws without a prompt: leave out --prompt, --prompts and --negative")
     if not given and not what.unconditional:
         raise ValueError("nothing to draw: give --prompt TEXT or --prompts FILE")
-    return with_units(given or [""], order.units)
+    return given or [""]
 
 
 def _require_sense(order: Order) -> None:
@@ -105,14 +106,15 @@ def _require_sense(order: Order) -> None:
     if picture.mask is None and picture.feather is not None:
         raise ValueError("--feather belongs to a mask: give --mask FILE")
     require_control(order.control)
-    if order.between.interpolate is not None and order.units.au_sweep is not None:
-        raise ValueError("--interpolate and --au-sweep each go from one end to another: give one of them")
+    if order.between.interpolate is not None and levels(order.units):
+        raise ValueError("--interpolate goes between seeds, prompts or people: put what a face does into the prompts")
     if order.between.interpolate is not None and picture.init_image is not None:
         raise ValueError("--interpolate goes from noise to noise: leave out --init-image")
 
 
 def _total(order: Order, num_prompts: int) -> int:
     """How many pictures there will be, as far as is known."""
+    num_prompts *= max(1, len(levels(order.units)))
     models = 1 if order.who.weights else len(set(parse_steps(order.who.step)))
     if order.between.interpolate is not None:
         return models * order.between.frames
@@ -129,10 +131,25 @@ def _draw(
     settings = settings_for(drawer.model, order.how, order.what)
     source = source_for(drawer.model, order.picture, order.how)
     pipeline = _pipeline(PersonFromPicture if source else PersonPipeline, drawer, settings.sampler)
-    _check(order, pipeline, prompts)
+    asked, samples = askings(drawer.model, prompts, order.units), []
+    _check(order, pipeline, [prompt for asking in asked for prompt in asking.prompts])
     with guided(drawer.model, order.control, drawn_size(drawer.model, settings, source)) as told:
-        facts = {**drawer.facts, **told}
-        return draw_prompts(pipeline, prompts, settings, folder, facts, drawer.suffix, advance, source)
+        for asking in asked:
+            pipeline.told, facts = asking.told, {**drawer.facts, **told, **asking.facts}
+            name = "_".join(part for part in (drawer.suffix, str(asking.facts.get("au", ""))) if part)
+            with _au_guided(pipeline, order, settings.guidance_scale, bool(asking.told)):
+                samples += draw_prompts(pipeline, asking.prompts, settings, folder, facts, name, advance, source)
+    return samples
+
+
+def _au_guided(pipeline: Any, order: Order, guidance_scale: float, by_vector: bool) -> Any:
+    """Guidance by a vector of action units, where one is told and its weight is not the prompt's."""
+    from ldm.models.diffusion.au_guidance import au_guided
+
+    weight = order.units.au_guidance
+    if weight is not None and not by_vector:
+        raise ValueError("--au-guidance is for a run with AuConditioner; where words say it, --guidance is theirs too")
+    return nullcontext() if weight is None or weight == guidance_scale else au_guided(pipeline, weight)
 
 
 def _draw_between(

@@ -1,8 +1,9 @@
-"""From the options of `generate` to prompts that ask for action units."""
+"""From the options of `generate` to faces that are asked to do something, by words or by a vector."""
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ldm.commands.generate_options import ActionUnits
 
@@ -12,35 +13,84 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def with_units(prompts: Sequence[str], wanted: ActionUnits) -> list[str]:
-    """``prompts`` with the action units that are asked for; each at every intensity of a sweep.
+@dataclass(frozen=True)
+class Asking:
+    """What faces are asked to do, once.
 
-    Movements that exclude each other are a warning.
+    Attributes:
+        prompts: with the words for it.
+        told: what the pipeline is told beside them.
+        facts: what pictures say about it.
+    """
+
+    prompts: list[str]
+    told: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def askings(model: Any, prompts: Sequence[str], wanted: ActionUnits) -> list[Asking]:
+    """``prompts`` with the action units that are asked for: one, or one for every intensity of a sweep.
+
+    Where the model's method takes a vector of action units (``AuConditioner``), that tells them, elsewhere words do.
+
+    Raises:
+        ValueError: the model's vector does not have a unit that is asked for, or one side of a face is.
+    """
+    from ldm.data.action_units.asked import au_prompt, told
+
+    asked, part = levels(wanted), conditioner(model)
+    if not asked:
+        return [Asking(list(prompts))]
+    if part is None:
+        said = [[au_prompt(prompt, one, wanted.au_words) for prompt in prompts] for one in asked]
+        return [Asking(words, facts={"au": told(one) or "neutral"}) for words, one in zip(said, asked, strict=True)]
+    worded = [prompt if part.word in prompt.split() else f"{prompt} {part.word}".strip() for prompt in prompts]
+    return [
+        Asking(worded, {"action_units": _vector(one, part.units)}, {"au": told(one) or "neutral", "au_by": "vector"})
+        for one in asked
+    ]
+
+
+def conditioner(model: Any) -> Any:
+    """The part of the model's method that takes a vector of action units, or None."""
+    from ldm.modules.au_conditioner import AuConditioner
+
+    return next((part for part in model.personalization.modules() if isinstance(part, AuConditioner)), None)
+
+
+def _vector(asked: "Sequence[Asked]", units: Sequence[int]) -> Any:
+    """(U,) what is asked for; of the other units nothing is said, for a neutral face all are absent."""
+    import torch
+
+    vector = torch.full((len(units),), torch.nan if asked else 0.0)
+    for one in asked:
+        if one.unit not in units:
+            raise ValueError(f"AU{one.unit}: this run has learned the action units {', '.join(map(str, units))}")
+        if one.side:
+            raise ValueError(f"AU{one.unit} on the {one.side} side: a vector tells of both sides; leave out L and R")
+        vector[units.index(one.unit)] = one.intensity
+    return vector
+
+
+def levels(wanted: ActionUnits) -> "list[list[Asked]]":
+    """What is asked for, once for each time that a prompt is drawn. Movements that exclude each other are a warning.
 
     Raises:
         ValueError: an option is not understood, or several are given.
     """
-    from ldm.data.action_units.asked import au_prompt
-    from ldm.data.action_units.facs import conflicts
-
-    levels = _levels(wanted)
-    if not levels:
-        return list(prompts)
-    for why in conflicts({one.unit for one in levels[-1]}):
-        logger.warning("%s", why)
-    return [au_prompt(prompt, asked, wanted.au_words) for prompt in prompts for asked in levels]
-
-
-def _levels(wanted: ActionUnits) -> "list[list[Asked]]":
-    """What is asked for, once for each time that a prompt is drawn."""
     from ldm.data.action_units.asked import parse_sweep
-    from ldm.data.action_units.facs import parse_asked, preset
+    from ldm.data.action_units.facs import conflicts, parse_asked, preset
 
     given = [option for option in (wanted.au, wanted.au_preset, wanted.au_sweep) if option is not None]
     if len(given) > 1:
         raise ValueError("--au, --au-preset and --au-sweep each say what the face does: give one of them")
-    if wanted.au is not None:
-        return [parse_asked(wanted.au)]
-    if wanted.au_preset is not None:
-        return [preset(wanted.au_preset)]
-    return [] if wanted.au_sweep is None else [[one] for one in parse_sweep(wanted.au_sweep)]
+    if wanted.au_guidance is not None and not given:
+        raise ValueError("--au-guidance is the strength of what a face is asked to do: give --au, a preset or a sweep")
+    if wanted.au_sweep is not None:
+        return [[one] for one in parse_sweep(wanted.au_sweep)]
+    if not given:
+        return []
+    asked = parse_asked(wanted.au) if wanted.au is not None else preset(wanted.au_preset or "")
+    for why in conflicts({one.unit for one in asked}):
+        logger.warning("%s", why)
+    return [asked]

@@ -160,3 +160,7 @@ class ActionUnits:
     au_words: Annotated[
         Literal["sentence", "phrase", "code", "index"], _in(FACE, help="How prompts say it: as the captions did.")
     ] = "sentence"
+    au_guidance: Annotated[
+        float | None,
+        _in(FACE, min=0, help="Strength of a vector of action units, beside the prompt's; default: as strong as that."),
+    ] = None

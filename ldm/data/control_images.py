@@ -12,6 +12,8 @@ from torch import Tensor
 ControlKind = Literal["canny", "landmarks"]
 """What can be made of a photo; other kinds of control pictures are given."""
 
+AT_ONCE = 16
+"""Photos that are encoded together."""
 COLOURS = ("#ff4040", "#40a0ff", "#ffffff", "#ffd040", "#40ff60")
 """Of the eyes, the nose tip and the mouth corners, the left of the picture first: left and right stay apart."""
 LINES = ((0, 1), (0, 2), (1, 2), (2, 3), (2, 4), (3, 4))

@@ -16,10 +16,10 @@ from ldm.batch import Sample
 from ldm.config import Injected
 from ldm.data.caption_files import CaptionSource, read_captions
 from ldm.data.captions import chance
-from ldm.data.control_images import ControlKind, as_control, canny, draw_points, middle, points_in_middle
+from ldm.data.control_images import AT_ONCE, ControlKind, as_control, canny, draw_points, middle, points_in_middle
 from ldm.data.pictures import to_signed
 from ldm.data.sampling import SampleKey, as_key
-from ldm.data.training_photos import AT_ONCE, PhotoTools, readable
+from ldm.data.training_photos import PhotoTools, readable
 from ldm.randomness import generator
 
 logger = logging.getLogger(__name__)

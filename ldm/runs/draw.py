@@ -14,7 +14,7 @@ from ldm.runs.png import file_stem, grid_of, save_png
 from ldm.runs.source_picture import SourcePicture
 
 SETTINGS = "settings.json"
-OF_A_SAMPLE = ("people", "step", "checkpoint")
+OF_A_SAMPLE = ("people", "step", "checkpoint", "au")
 """What one sample of a folder can differ in from the next, beside prompt and seed."""
 
 

@@ -50,13 +50,13 @@ def write_sheet(
     save_png(path, sheet(rows), {**facts, by: list(rows)})
 
 
-def write_sweep(folder: Path, samples: Sequence[Mapping[str, Any]], prompts: Sequence[str]) -> None:
-    """Write ``sweep.gif``: a frame for each of ``prompts`` with all of its pictures, there and back."""
-    frames: list[Image.Image] = []
-    for prompt in dict.fromkeys(prompts):
-        own = [folder / sample["file"] for sample in samples if sample["prompt"] == prompt]
-        frames.append(grid_of([_opened(path) for path in own]))
-    save_gif(folder / "sweep.gif", [*frames, *frames[-2:0:-1]], {"prompt": prompts[0], "to_prompt": prompts[-1]})
+def write_sweep(folder: Path, samples: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``sweep.gif``: a frame for each thing that faces were asked to do (``au``), there and back."""
+    frames: dict[str, list[Image.Image]] = {}
+    for sample in samples:
+        frames.setdefault(sample["au"], []).append(_opened(folder / sample["file"]))
+    grids = [grid_of(pictures) for pictures in frames.values()]
+    save_gif(folder / "sweep.gif", [*grids, *grids[-2:0:-1]], {"prompt": samples[0]["prompt"], "au": list(frames)})
 
 
 def _opened(path: Path) -> Image.Image:

@@ -58,7 +58,8 @@ def test_a_figure(model: Path, tmp_path: Path) -> None:
         (["--au", "12=9"], "AU12=9: intensities go from 0 (absent) to 5 (maximum)"),
         (["--au-preset", "joy"], "there is no preset 'joy'; there are happiness, sadness"),
         (["--au-sweep", "12"], "'12' is no sweep: write the action unit and two whole intensities, like 12=0..5"),
-        (["--au-sweep", "12=0..5", "--interpolate", "seeds"], "each go from one end to another: give one of them"),
+        (["--au", "12", "--interpolate", "seeds"], "put what a face does into the prompts"),
+        (["--au", "12", "--au-guidance", "2"], "--au-guidance is for a run with AuConditioner"),
     ],
 )
 def test_what_cannot_be_asked(

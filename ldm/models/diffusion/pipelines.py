@@ -1,6 +1,6 @@
 """How a picture is drawn: a diffusers pipeline in which the run's placeholders are people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, cast, get_args
 
 import torch
@@ -49,11 +49,15 @@ class PersonPrompts:
         model: the ``LatentDiffusion`` whose parts the pipeline uses.
         people: (P, E, D) token vectors, or None: person p stands where placeholder p does.
         placeholders: the words that stand for people; None where the run has none.
+        told: what else every prompt's batch holds, without its first axis (``action_units``).
+        untold: (B, L, D) context of the last prompts without what is ``told``; None where nothing is.
     """
 
     model: Any
     people: Tensor | None
     placeholders: Placeholders | None
+    told: Mapping[str, Tensor]
+    untold: Tensor | None
 
     @classmethod
     def of(cls, model: Any, people: Tensor | None = None, sampler: str | None = None) -> Self:
@@ -70,7 +74,7 @@ class PersonPrompts:
             requires_safety_checker=False,
         )
         model.eval()
-        pipeline.model, pipeline.people = model, people
+        pipeline.model, pipeline.people, pipeline.told, pipeline.untold = model, people, {}, None
         pipeline.placeholders = placeholders_of(model)
         return pipeline
 
@@ -87,7 +91,9 @@ class PersonPrompts:
     ) -> tuple[Tensor, Tensor | None]:
         """Context of the prompts and of the negative ones, (B * num_images_per_prompt, L, D) each."""
         if prompt_embeds is None:
-            prompt_embeds = self.context([prompt] if isinstance(prompt, str) else list(prompt or []))
+            prompts = [prompt] if isinstance(prompt, str) else list(prompt or [])
+            prompt_embeds = self.context(prompts)
+            self.untold = self.context(prompts, told={}) if self.told else None
         prompt_embeds = prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
         if not do_classifier_free_guidance:
             return prompt_embeds, None
@@ -97,21 +103,26 @@ class PersonPrompts:
             negatives = [given] * count if isinstance(given, str) else list(given)
             if len(negatives) != count:
                 raise ValueError(f"{len(negatives)} negative prompts for {count} prompts: give one, or one for each")
-            negative_prompt_embeds = self.context(negatives)
+            negative_prompt_embeds = self.context(negatives, told={})
         return prompt_embeds, negative_prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
 
     @torch.no_grad()
-    def context(self, prompts: Sequence[str], people: Tensor | None = None) -> Tensor:
+    def context(
+        self, prompts: Sequence[str], people: Tensor | None = None, told: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
         """(N, L, D) of N prompts about the pipeline's people, or each about its own ``people`` (N, P, E, D).
 
-        A prompt that stands there several times is read once.
+        A prompt that stands there several times is read once. ``told`` takes the place of what the pipeline is told.
         """
         words = self._plain(prompts)
         if people is not None:
             context: Tensor = self.model.get_learned_conditioning(words, {"vectors": people}).context
             return context
         different = list(dict.fromkeys(words))
-        batch = {} if self.people is None else {"vectors": self.people.expand(len(different), -1, -1, -1)}
+        told = self.told if told is None else told
+        batch = {name: value.expand(len(different), *value.shape) for name, value in told.items()}
+        if self.people is not None:
+            batch["vectors"] = self.people.expand(len(different), -1, -1, -1)
         context = self.model.get_learned_conditioning(different, batch).context
         return context[[different.index(one) for one in words]]
 

@@ -1,0 +1,55 @@
+"""Pictures with a vector of action units, from what `prepare au` leaves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ldm.data.au_pictures import AuPictures, intensities_of
+from ldm.data.sampling import SampleKey
+from tests.data.test_controlled import Tools
+
+NAN = np.nan
+PREPARED = {
+    "paths": np.array(["a.png", "b.png"]),
+    "units": np.array([6, 12]),
+    "occurrence": np.array([[1.0, 0.0], [NAN, 1.0]]),
+    "intensity": np.array([[NAN, NAN], [NAN, 4.0]]),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, astronaut: Image.Image, hopper: Image.Image) -> Path:
+    astronaut.save(tmp_path / "a.png")
+    hopper.save(tmp_path / "b.png")
+    np.savez(tmp_path / "action_units.npz", **PREPARED)
+    return tmp_path
+
+
+def test_intensities_where_known_and_marked_where_only_seen() -> None:
+    np.testing.assert_array_equal(intensities_of(PREPARED, [12, 6, 25]), [[0, 3, NAN], [4, NAN, NAN]])
+
+
+def test_what_a_sample_tells(folder: Path) -> None:
+    data = AuPictures(folder, Tools(), [12, 6], "bop", au_dropout=0.0, unit_dropout=0.0)
+    sample = data[0]
+    assert sample["caption"] == "a photo of a face bop"
+    assert sample["action_units"].tolist() == [0.0, 3.0]
+    assert tuple(sample["latents"].shape) == (3, 32, 32)
+
+
+def test_units_are_dropped_alone_and_together_by_place(folder: Path) -> None:
+    data = AuPictures(folder, Tools(), [12, 6], "bop", au_dropout=0.3, unit_dropout=0.3)
+    told = torch.stack([data[SampleKey(0, draw)]["action_units"] for draw in range(300)]).isnan()
+    assert 0.4 < float(told.float().mean()) < 0.62, "1 - .7 * .7 = .51"
+    assert 0.3 < float(told.all(1).float().mean()) < 0.5, ".3 + .7 * .09 = .36"
+    assert told[7].equal(data[SampleKey(0, 7)]["action_units"].isnan())
+
+
+def test_folders_that_tell_nothing(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(ValueError, match="knows nothing of the units 1, 2"):
+        AuPictures(folder, Tools(), [1, 2], "bop")
+    with pytest.raises(FileNotFoundError, match=r"holds no action_units.npz: make it with `python -m ldm prepare au`"):
+        AuPictures(tmp_path_factory.mktemp("empty"), Tools(), [12], "bop")

@@ -13,6 +13,7 @@ from evaluation.scores import Asked
 from evaluation.task_prompts import TaskPrompt, in_plain_words, named_in
 from ldm.data.choice import choose_people
 from ldm.data.manifest import Record, group_people, read_people
+from ldm.data.photo_folders import read_folders
 from ldm.faces.photos import list_photos
 from ldm.modules.artifacts import read_artifact
 from ldm.runs.draw import DrawSettings, draw_prompts
@@ -86,7 +87,8 @@ def _people(data: Mapping[str, Any], photos: Path | None, run: Path) -> tuple[li
     if listed is None:
         raise ValueError(f"the config of {run} names no photos of people: say what it was trained on, by --given")
     if listed.is_dir():
-        return [Learned(str(data.get("token") or listed.name), tuple(list_photos(listed)))], set()
+        pictures = [picture for one in read_folders(listed, list_photos) for picture in one.pictures]
+        return [Learned(str(data.get("token") or listed.name), tuple(pictures))], set()
     groups = group_people(read_people(listed))
     chosen = choose_people(list(groups), data.get("num_ids"), data.get("specific_ids"))
     return [_learned(name, groups[name]) for name in chosen], {

@@ -67,6 +67,7 @@ POSITIONAL = {
     "diffusers2ckpt": ("--model_path", "--checkpoint_path"),
     "ckpt_merge": ("--model_0", "--model_1"),
     "ckpt_prune": ("--model_path", "--output"),
+    "handle_images": ("--origin", "--out"),
 }
 """Options that were typed without their names, at the beginning."""
 

@@ -204,10 +204,11 @@ def _entry(calls: str) -> Callable[[Words], int]:
 def programs() -> dict[str, Program]:
     """All old programs by name."""
     from old_converting import CONVERTING
+    from old_data import DATA
     from old_drawing import DRAWING
     from old_training import TRAINING
 
-    return {**TRAINING, **DRAWING, **CONVERTING}
+    return {**TRAINING, **DRAWING, **CONVERTING, **DATA}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
+import importlib.util
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import torch
 from ldm.faces import glint360k, iresnet
 from ldm.faces.backend import load_backend
 from ldm.faces.glint360k import FOLDER, BackboneError, backbone_file, exported
+from ldm.faces.insightface_pack import PackError
 from ldm.faces.iresnet import IResNet
+from tests.faces.nets import save_recognition, save_scrfd
 
 SMALL = {"blocks": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
 
@@ -103,3 +107,21 @@ def test_a_file_that_is_cut_off_or_runs_code_is_refused(place):
     torch.save({"f": os.system}, place)
     with pytest.raises(BackboneError, match="cannot be read as weights"):
         exported(place)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("insightface") is None, reason="the insightface extra is not installed")
+def test_a_packs_detector_finds_faces_for_it(small, place, astronaut):
+    save(IResNet(), place)
+    pack = Path("weights/insightface/models/buffalo_l")
+    points = [(230.0, 200.0), (280.0, 200.0), (255.0, 230.0), (235.0, 255.0), (275.0, 255.0)]
+    save_scrfd(pack / "det_10g.onnx", (200, 150, 310, 290), points)
+    save_recognition(pack / "w600k_r50.onnx")
+    backend = load_backend("buffalo_l+glint360k")
+    names = (backend.name, backend.detector.name, backend.encoder.name)
+    assert names == ("buffalo_l+glint360k", "scrfd-det_10g", "glint360k")
+    assert backend.describe(astronaut, backend.largest(astronaut)).shape == (512,)
+
+
+def test_a_pack_that_is_not_there_is_named_before_the_network_is_read(place):
+    with pytest.raises(PackError, match="no insightface pack 'buffalo_l'"):
+        load_backend("buffalo_l+glint360k")

@@ -17,11 +17,10 @@ from ldm.weights.compvis import (
     read_single,
     read_tokenizer,
     require_fit,
-    require_none,
     width_of,
 )
+from ldm.weights.folder import read_folder
 from ldm.weights.hub import hub_folder, is_hub_name
-from ldm.weights.tensors import read_tensors
 
 DEFAULTS = "defaults.yaml"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -89,9 +88,14 @@ def check_folder(folder: Path) -> None:
         FileNotFoundError: nothing there, a file, or a folder without its parts.
     """
     if not folder.exists():
-        near = sorted(p.parent.as_posix() for p in folder.parent.glob("*/model_index.json"))
-        hint = f"; models beside it: {', '.join(near)}" if near else ""
-        raise FileNotFoundError(f"there is no model at {folder}{hint}. The one that comes along is weights/embedded")
+        folders = [path.parent for path in folder.parent.glob("*/model_index.json")]
+        files = [path for path in folder.parent.glob("*") if path.suffix in (".ckpt", ".safetensors")]
+        near = ", ".join(path.as_posix() for path in sorted(folders + files))
+        hint = f"; models beside it: {near}" if near else ""
+        raise FileNotFoundError(
+            f"there is no model at {folder}{hint}. The one that comes along is weights/embedded; `python -m ldm fetch` "
+            "downloads others"
+        )
     if missing := [name for name in ("model_index.json", *PARTS) if not (folder / name).exists()]:
         raise FileNotFoundError(f"{folder} is no complete diffusers folder: it lacks {', '.join(missing)}")
 
@@ -130,7 +134,7 @@ def read_model(
     if place.is_file():
         networks, beside = read_single(place, dtype, ema, like), like
     else:
-        networks, beside = _read_folder(place, dtype, ema), place
+        networks, beside = read_folder(place, dtype, ema), place
     tokenizer = read_tokenizer(beside)
     require_fit(tokenizer, networks["text_encoder"].config.vocab_size, place)
     scheduler = DDPMScheduler.from_pretrained(beside / "scheduler", local_files_only=True)
@@ -149,66 +153,6 @@ def read_words(source: Path | str) -> tuple[Any, int]:
         return read_tokenizer(LIKE_SD1), width_of(open_single(place))
     config = json.loads((place / "text_encoder" / "config.json").read_text(encoding="utf-8"))
     return read_tokenizer(place), int(config["hidden_size"])
-
-
-def _read_folder(folder: Path, dtype: torch.dtype | None, ema: bool) -> dict[str, Any]:
-    """The networks in a diffusers folder.
-
-    Raises:
-        ValueError: averaged weights are wanted, or weights are missing, unknown or of another shape.
-    """
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextModel
-
-    if ema:
-        raise ValueError(f"{folder} is a folder with one set of weights: only a single file holds averages (EMA) too")
-    kinds = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
-    return {name: _whole(kind, folder / name, dtype or stored_dtype(folder / name)) for name, kind in kinds.items()}
-
-
-def stored_dtype(folder: Path) -> torch.dtype:
-    """The type of the weights in a network's folder: that of the first file's first.
-
-    Raises:
-        FileNotFoundError: it holds no weights.
-    """
-    variant_of(folder)
-    file = min(path for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern))
-    return next(iter(read_tensors(file).tensors.values())).dtype
-
-
-def _whole(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """The network in ``folder``, of which every weight is the file's; the libraries would draw what is missing.
-
-    Raises:
-        FileNotFoundError: it holds no weights.
-        ValueError: weights are missing, unknown or of another shape, or the file is damaged.
-    """
-    from safetensors import SafetensorError
-
-    options: dict[str, Any] = {"local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-    options |= {"dtype" if kind.__name__ == "CLIPTextModel" else "torch_dtype": dtype, "variant": variant_of(folder)}
-    try:
-        network, info = kind.from_pretrained(folder, **options)
-    except (SafetensorError, OSError) as error:
-        reason = str(error.__cause__ or error).partition("\n")[0]
-        raise ValueError(f"the weights in {folder} are truncated or damaged: get them again ({reason})") from error
-    shapes = [f"{name} {tuple(file)} instead of {tuple(model)}" for name, file, model in info["mismatched_keys"]]
-    wrong = {"missing": info["missing_keys"], "unknown": info["unexpected_keys"], "of another shape": shapes}
-    require_none(wrong, f"the weights in {folder} are not those of its config.json")
-    return network
-
-
-def variant_of(folder: Path) -> str | None:
-    """``fp16`` where a folder of the hub holds only the half-precision files of a network.
-
-    Raises:
-        FileNotFoundError: it holds no weights at all.
-    """
-    names = [path.name for pattern in ("*.safetensors*", "*.bin*") for path in folder.glob(pattern)]
-    if not names:
-        raise FileNotFoundError(f"{folder} holds no weights, neither .safetensors nor .bin")
-    return "fp16" if all(".fp16" in name for name in names) else None
 
 
 def read_defaults(folder: Path) -> ModelDefaults:

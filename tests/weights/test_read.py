@@ -38,7 +38,8 @@ def test_half_precision_is_read_as_asked_for(tiny_model: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_answered_with_those_that_are(copy: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"there is no model at .*nothing; models beside it: .*models/copy"):
+    (copy.parent / "sd.ckpt").touch()
+    with pytest.raises(FileNotFoundError, match=r"no model at .*nothing; models beside it: .*models/copy, .*/sd\.ckpt"):
         read_model(copy.parent / "nothing")
     with pytest.raises(FileNotFoundError, match=r"no model at .*nowhere\. The one .* is weights/embedded"):
         check_folder(copy / "nowhere")

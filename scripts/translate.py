@@ -169,7 +169,7 @@ def run(name: str, argv: Words | None = None) -> int:
         folder = Path(given[program.resume]) if program.resume and given[program.resume] else None
         folder = folder or numbered(Path(given[program.runs]))
     try:
-        words = program.translate(name, argv)
+        words = from_anywhere(program.translate(name, argv), program.calls)
     except ValueError as error:
         sys.stderr.write(f"{name}: {error}\n")
         return 2
@@ -182,6 +182,15 @@ def run(name: str, argv: Words | None = None) -> int:
         number = len(list(folder.glob("args*.yaml")))
         write_text(folder / f"args{number + 1 if number else ''}.yaml", yaml.safe_dump(given, sort_keys=False))
     return code
+
+
+def from_anywhere(words: Words, calls: str) -> list[str]:
+    """``words`` with the repository's own configs and weights where they lie, if that is not the working directory."""
+    known = [str(ROOT / word) if word.startswith("configs/") and not Path(word).exists() else word for word in words]
+    weights = Path("weights/embedded")
+    if calls == "main" and not {"--actual_resume", "-r"} & set(words) and not weights.exists():
+        known += ["--actual_resume", str(ROOT / weights)]
+    return known
 
 
 def _entry(calls: str) -> Callable[[Words], int]:

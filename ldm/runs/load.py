@@ -99,7 +99,8 @@ def _start_from_nothing(node: Any) -> None:
     for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         _start_from_nothing(value)
     if isinstance(node, dict):
-        node.pop("embedding_manager_ckpt", None)
+        for key in ("embedding_manager_ckpt", "lora_ckpt"):
+            node.pop(key, None)
 
 
 def require_words_of(basis: CelebBasis, tokenizer: Any, width: int, weights: Path) -> None:

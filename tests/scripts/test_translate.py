@@ -126,6 +126,16 @@ def test_runs_are_numbered_and_keep_what_was_typed(
     assert "$ python main.py --base configs/stable-diffusion/dreambooth.yaml -t" in capsys.readouterr().err
 
 
+def test_it_is_called_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--base", "configs/stable-diffusion/dreambooth.yaml", "-t"]
+    monkeypatch.chdir(ROOT)
+    assert translate.from_anywhere(words, "main") == words
+    monkeypatch.chdir(tmp_path)
+    config, weights = ROOT / "configs/stable-diffusion/dreambooth.yaml", ROOT / "weights/embedded"
+    assert translate.from_anywhere(words, "main") == ["--base", str(config), "-t", "--actual_resume", str(weights)]
+    assert translate.from_anywhere(["-r", "run1", "-t"], "main") == ["-r", "run1", "-t"]
+
+
 def test_what_cannot_be_had_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert translate.run("dreambooth", ["-c", "cup", "-i", "photos", "--ddim-eta", "0.5"]) == 2
     assert "dreambooth: --ddim-eta 0.5: class pictures are drawn without added noise: only 0" in capsys.readouterr().err

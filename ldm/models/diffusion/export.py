@@ -1,5 +1,6 @@
 """What a run leaves for others: the method's files, and the networks where they were trained themselves."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,25 @@ def save_model(
     """Write all parts of a ``LatentDiffusion`` as a diffusers folder; returns its weight files."""
     return write_diffusers(
         folder,
-        unet=model.unet,
+        unet=without_adapters(model.unet),
         vae=model.first_stage_model,
-        text_encoder=model.cond_stage_model.transformer,
+        text_encoder=without_adapters(model.cond_stage_model.transformer),
         tokenizer=model.cond_stage_model.tokenizer,
         scheduler=model.noise_scheduler,
         beside=model.weights_folder,
         dtype=dtype,
         max_shard_size=max_shard_size,
     )
+
+
+def without_adapters(network: Any) -> Any:
+    """``network`` itself, or a copy as it was before low-rank layers were put beside its own."""
+    if not getattr(network, "peft_config", None):
+        return network
+    from diffusers.utils.peft_utils import recurse_remove_peft_layers
+
+    plain = copy.deepcopy(network)
+    recurse_remove_peft_layers(plain)
+    plain._hf_peft_config_loaded = False
+    del plain.peft_config
+    return plain

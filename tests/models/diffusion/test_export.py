@@ -11,7 +11,7 @@ from ldm.modules.artifacts import read_artifact
 from ldm.modules.celeb_basis import CelebBasis
 from ldm.modules.personalization import Artifact
 from ldm.weights.read import read_model
-from tests.models.diffusion.conftest import BOTH, FINETUNE, PEOPLE, Make, fit
+from tests.models.diffusion.conftest import BOTH, FINETUNE, FINETUNE_TEXT, LORA, PEOPLE, PIVOTAL, Make, fit
 
 ROWS = torch.arange(2 * 2 * 3.0).reshape(2, 2, 3)
 IDS = torch.tensor([0, 2])
@@ -108,3 +108,37 @@ def test_a_network_of_which_a_part_was_trained_is_not_written(make: Make, tmp_pa
     model = make()
     next(model.unet.parameters()).requires_grad_(True)
     assert model.export(tmp_path, 0) == []
+
+
+def said(model: LatentDiffusion) -> torch.Tensor:
+    """What the UNet says about a prompt with a person in it."""
+    model.eval()
+    latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        return model.predict(latents, torch.tensor([7]), model.get_learned_conditioning(["a photo of sks and ks"]))
+
+
+def test_token_vectors_and_lora_come_back(make: Make, tmp_path: Path) -> None:
+    model = trained(make, PIVOTAL)
+    files = model.export(tmp_path, 9)
+    names = ["sks_gs-9.safetensors", "sks_gs-9.pt", "ks_gs-9.safetensors", "ks_gs-9.pt", "lora_gs-9.safetensors"]
+    assert [file.name for file in files] == names
+    again = make(PIVOTAL, only_draw=True)
+    assert not said(again).allclose(said(model))
+    again.personalization.load([read_artifact(file) for file in files if file.suffix == ".safetensors"])
+    torch.testing.assert_close(said(again), said(model), atol=1e-6, rtol=1e-5)
+    a1111 = torch.load(tmp_path / "sks_gs-9.pt", weights_only=True)
+    assert (a1111["name"], a1111["step"], a1111["string_to_param"]["*"].shape) == ("<sks>", 9, (2, 32))
+
+
+def test_a_network_is_written_without_the_lora_beside_it(make: Make, tmp_path: Path, tiny_model: Path) -> None:
+    both = {"target": "ldm.modules.personalization.Chain", "params": {"parts": [FINETUNE_TEXT, LORA]}}
+    model = trained(make, both)
+    files = model.export(tmp_path, 9)
+    folder = tmp_path / "model_gs-9"
+    again, base = read_model(folder), read_model(tiny_model)
+    torch.testing.assert_close(again.unet.state_dict(), base.unet.state_dict(), atol=1e-3, rtol=2e-3)
+    lora = LatentDiffusion(folder, personalization_config=both)
+    lora.personalization.load([read_artifact(file) for file in files if file.parent == tmp_path])
+    torch.testing.assert_close(said(lora), said(model), atol=2e-3, rtol=1e-2)
+    assert any("lora" in name for name in model.unet.state_dict()), "the model in training keeps it"

@@ -60,7 +60,8 @@ DREAMBOOTH = Program(
 
 TRAIN_DREAMBOOTH = Program(
     about="`train_dreambooth.py` of the DreamBooth scripts around diffusers: a thing or a style, by its old options.",
-    command=["--base", "configs/stable-diffusion/dreambooth.yaml", "-t", f"{DATA}.token=null", f"{CLASS}.faces=any"],
+    command=["--base", "configs/stable-diffusion/dreambooth.yaml", "-t", f"{DATA}.token=null", f"{DATA}.repeats=1",
+             f"{CLASS}.faces=any"],
     flags=[
         Flag("--pretrained_model_name_or_path", ["--actual_resume", "{pretrained_model_name_or_path}"], required=True,
              example=["weights/embedded"]),

@@ -219,6 +219,6 @@ def _settings(run: EvaluatedRun, panel: Panel, plan: Plan, side_px: int) -> dict
         "other photos": str(plan.others or "none"),
         "pictures": str(plan.pictures or "drawn now"),
         "picture side, px": side_px,
-        "drawing": dict(plan.drawing),
+        "drawing": dict(plan.drawing) if plan.pictures is None else "as its settings.json says",
         "prompts": [prompt.text for prompt in plan.prompts],
     }

@@ -53,8 +53,8 @@ class Tokens:
 
     Attributes:
         ids: (B, L) int64 token ids, with begin, end and padding.
-        slots: (B, L) int64, -1 for an ordinary token, otherwise person * E + n: here the n-th vector of that person
-            replaces the token's own vector.
+        slots: (B, L) int64, -1 for an ordinary token, person * E + n where the n-th vector of that person replaces the
+            token's own, -2 - n where the n-th vector of action units does.
     """
 
     ids: Tensor

@@ -68,7 +68,10 @@ def latent_mask(mask: Image.Image, size: tuple[int, int], downscale: int) -> Ten
 
 def feathered(mask: Image.Image, feather_px: float) -> NDArray[np.float32]:
     """(H, W) share of what is new: 0 outside ``mask``, rising to 1 over ``feather_px`` pixels inside it."""
-    inside = distance_transform_edt(np.pad(np.asarray(mask) > 0, 1, mode="edge"))[1:-1, 1:-1]
+    masked = np.asarray(mask) > 0
+    if masked.all():  # there is no edge
+        return np.ones(masked.shape, np.float32)
+    inside = distance_transform_edt(masked)
     share: NDArray[np.float32] = np.minimum(inside / max(feather_px, 1.0), 1.0).astype(np.float32)
     return share
 

@@ -15,6 +15,9 @@ LEFTOVER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(\.[^.]+)?")
 """What ``atomic_path`` and ``atomic_folder`` call their temporary files: the name, and eight letters of tempfile's."""
 
 
+FULL = "no space left on the disk; make room there, or choose another folder"
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``; when the block ends well it is synced to disk and becomes ``path``.
@@ -88,10 +91,10 @@ def full_disk_named(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _disk_is_full(error):
+        named = isinstance(error, OSError) and error.strerror == FULL
+        if named or not _disk_is_full(error):
             raise
-        words = "no space left on the disk; make room there, or choose another folder"
-        raise OSError(errno.ENOSPC, words, str(path)) from error
+        raise OSError(errno.ENOSPC, FULL, str(path)) from error
 
 
 def _disk_is_full(error: BaseException | None) -> bool:

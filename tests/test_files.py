@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ldm.files import atomic_folder, atomic_path, sweep, write_json, write_text
+from ldm.files import atomic_folder, atomic_path, full_disk_named, sweep, write_json, write_text
 
 
 def test_what_is_written_is_there_with_its_folders(tmp_path):
@@ -149,3 +149,22 @@ def test_a_killed_writers_file_is_swept_and_nothing_else(tmp_path):
     assert [path.name for path in sweep(tmp_path)] == [".a.txt.abcd_123.txt"]
     assert len(list(tmp_path.iterdir())) == 4
     assert sweep(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter: file write failed")]
+)
+def test_a_full_disk_is_one_error_that_names_the_file(tmp_path, error):
+    def write() -> None:
+        with full_disk_named(tmp_path / "run"), atomic_path(tmp_path / "a.ckpt"):
+            raise error
+
+    with pytest.raises(OSError, match="no space left on the disk") as caught:
+        write()
+    assert caught.value.filename == str(tmp_path / "a.ckpt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(KeyError), full_disk_named(tmp_path):
+        raise KeyError("x")

@@ -1,5 +1,7 @@
 """How a start ends: one that fails leaves nothing behind, one that succeeds says what to type next."""
 
+import errno
+import os
 import shlex
 import signal
 from collections.abc import Iterator
@@ -87,6 +89,25 @@ def test_ctrl_c_while_loading_leaves_no_run(here: Path, part: str) -> None:
     assert start(tree) == 130
     assert runs() == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("write", "said", "left"), [(1, "-lightning.yaml", 0), (3, "environment.json", 0), (4, "last.ckpt", 1)]
+)
+def test_a_full_disk_is_named(here: Path, capsys: Any, monkeypatch: Any, write: int, said: str, left: int) -> None:
+    tree, count, sync = tiny_tree(), iter(range(1, 99)), os.fsync
+
+    def full(handle: int) -> None:
+        if next(count) >= write:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert start(tree) == 1
+    err = capsys.readouterr().err
+    assert said in err
+    assert "no space left on the disk; make room there" in err.replace("\n", " ")
+    assert len(runs()) == left
 
 
 def test_what_was_trained_is_kept(here: Path, caplog: pytest.LogCaptureFixture) -> None:

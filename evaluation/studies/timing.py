@@ -152,7 +152,7 @@ def floor_step(case: Case) -> Callable[[], None]:
     context = torch.randn(case.batch_size, ids.shape[1], config.cross_attention_dim, device=device)
 
     def shift(_module: nn.Module, _args: Any, vectors: Tensor) -> Tensor:
-        return vectors + offset
+        return vectors + offset.to(vectors)
 
     def read() -> Tensor:
         handle = text.get_input_embeddings().register_forward_hook(shift)

@@ -108,7 +108,10 @@ class ResumableBatchSampler(Sampler[list[SampleKey]]):
         """
         setting = self._setting()
         if changed := [f"{k} was {state[k]!r}, is {setting[k]!r}" for k in setting if state[k] != setting[k]]:
-            raise ValueError(f"cannot go on in the middle of an epoch, its order has changed: {'; '.join(changed)}")
+            raise ValueError(
+                f"cannot go on in the middle of an epoch, its order has changed: {'; '.join(changed)}; give the old "
+                "values (and as many processes), or start a new run"
+            )
         self.epoch, self.first_batch = state["epoch"], state["batches_done"]
         if self.first_batch >= len(self):
             self.epoch, self.first_batch = self.epoch + 1, 0

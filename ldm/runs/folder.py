@@ -65,11 +65,15 @@ class RunFolder:
         if process_rank() > 0:
             return cls.open(agree_on_folder())
         run = cls._make(logdir, f"_{name}" if name else "", datadir)
-        for folder in (run.configs, run.checkpoints, run.images):
-            folder.mkdir(exist_ok=True)
-        run.write_configs(config)
-        write_json(run.configs / "environment.json", environment)
-        agree_on_folder(run.path)
+        try:
+            for folder in (run.configs, run.checkpoints, run.images):
+                folder.mkdir(exist_ok=True)
+            run.write_configs(config)
+            write_json(run.configs / "environment.json", environment)
+            agree_on_folder(run.path)
+        except BaseException:
+            run.discard()
+            raise
         return run
 
     @classmethod

@@ -19,6 +19,7 @@ from ldm.runs.ema import averaged
 from ldm.runs.load import knows_people, manager_of, people_vectors
 from ldm.runs.loggers import log_picture
 from ldm.runs.steps import StepEnd
+from ldm.runs.strategies import require_whole
 
 
 class Previews(pl.Callback):
@@ -74,9 +75,11 @@ class Previews(pl.Callback):
 
         Raises:
             PromptTooLongError: one does not fit.
+            ValueError: no process could draw alone.
         """
         self._step_end.start(trainer)
         if not self.disabled:
+            require_whole(trainer, "previews")
             with evaluating(pl_module):
                 PersonPipeline.of(pl_module).check(self.prompts)
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytorch_lightning as pl
@@ -49,6 +50,20 @@ def require_whole(trainer: pl.Trainer, callback: str) -> None:
             f"lightning.callbacks.{callback}: {type(trainer.strategy).__name__} cuts up what is trained, so no process "
             "could look at it alone; leave the callback out, or take configs/strategy/ddp.yaml or "
             "deepspeed_stage_2_offload.yaml"
+        )
+
+
+def require_kind(checkpoint: Path, trainer: pl.Trainer) -> None:
+    """Refuse a checkpoint that this strategy cannot read: DeepSpeed's are folders, the others' are files.
+
+    Raises:
+        ValueError: that is so; the message says what to do.
+    """
+    if checkpoint.is_dir() != isinstance(trainer.strategy, DeepSpeedStrategy):
+        began, goes_on = ("under", "without") if checkpoint.is_dir() else ("without", "under")
+        raise ValueError(
+            f"{checkpoint} was saved {began} DeepSpeed, and would be gone on with {goes_on} it: lay the same file of "
+            "configs/strategy/ over the run as at its start, or start a new run from the files it exported"
         )
 
 

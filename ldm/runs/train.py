@@ -17,6 +17,7 @@ from ldm.runs.folder import RunFolder
 from ldm.runs.loggers import build_loggers, log_config
 from ldm.runs.photo_tools import RunTools
 from ldm.runs.processes import process_rank
+from ldm.runs.strategies import require_kind
 from ldm.runs.summary import trained
 from ldm.runs.trainer import Training, build_trainer
 from ldm.runs.weights_and_biases import Wandb
@@ -99,6 +100,8 @@ def _train(
     lightning = tree.get("lightning") or {}
     loggers = build_loggers(lightning, run, debug)
     training = build_trainer(lightning, run, loggers)
+    if checkpoint:
+        require_kind(checkpoint, training.trainer)
     if begun:
         first = pl.callbacks.LambdaCallback(on_train_start=lambda *_: begun())
         training.trainer.callbacks.insert(0, first)  # type: ignore[attr-defined]

@@ -1,13 +1,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from ldm.modules.artifacts import read_artifact, write_artifact
-from ldm.modules.celeb_basis import CelebBasis
+from ldm.modules.celeb_basis import CelebBasis, build_celeb_basis
 from ldm.modules.embedding_manager import EmbeddingManagerId
+from ldm.randomness import generator
 from tests.modules.people import batch, edited, faces, prompt, scrambled
 
 MODES = {
@@ -111,3 +113,15 @@ def test_files_of_something_else_are_refused(make) -> None:
 def test_without_a_basis_it_says_which_key_is_missing(make) -> None:
     with pytest.raises(ValueError, match=r"needs a celeb basis: set cond_stage_config\.params\.use_celeb to true"):
         make(basis=None)
+
+
+def test_a_checkpoint_at_the_size_of_sd1_is_small(clip, root: Path, tmp_path: Path) -> None:
+    """2 x 512 coefficients of 768-wide vectors from 512-wide faces: what is kept, AdamW's two moments, the averages."""
+    table = 0.02 * torch.randn(49408, 768, generator=generator(0))
+    basis = build_celeb_basis(table, clip, root / "infer_images" / "names.txt", n_components=512)
+    faces = SimpleNamespace(name="net", dim=512)
+    manager = EmbeddingManagerId(["sks", "ks"], clip, 77, basis=basis, face_encoder=lambda: faces, max_ids=10)
+    trained = sum(parameter.numel() for parameter in manager.parameters())
+    kept = sum(tensor.nbytes for tensor in manager.state_dict().values())
+    assert trained == 525_312
+    assert kept + 3 * 4 * trained < 15e6

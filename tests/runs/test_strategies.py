@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ldm.runs.folder import RunFolder
 from ldm.runs.one_file import one_file
-from ldm.runs.strategies import Ddp, DeepSpeed, FullyShard, require_whole
+from ldm.runs.strategies import Ddp, DeepSpeed, FullyShard, require_kind, require_whole
 from tests.runs.test_resume import differences
 
 STRATEGIES = ("ddp", "fsdp", "deepspeed_stage_2_offload", "deepspeed_stage_3_offload")
@@ -104,7 +104,8 @@ def test_losses_and_files_are_those_of_ddp(runs, name: str) -> None:
     assert len(losses(ours)) == 4
     left, right = exported(ours), exported(theirs)
     assert left.keys() == right.keys()
-    assert all(torch.allclose(tensor, right[key], atol=2e-3) for key, tensor in left.items())
+    apart = torch.cat([(tensor.float() - right[key].float()).abs().flatten() for key, tensor in left.items()])
+    assert float(apart.mean()) < 1e-4
     assert len(list((ours.images / "train").glob("samples_scaled*"))) == 2
 
 
@@ -174,6 +175,14 @@ def test_what_reads_parameters_alone_is_refused_where_they_are_cut_up(strategy, 
     trainer = SimpleNamespace(strategy=strategy)
     with pytest.raises(ValueError, match=r"callbacks\.ema: \w+ cuts up") if refused else nullcontext():
         require_whole(trainer, "ema")
+
+
+@pytest.mark.parametrize(("folder", "strategy", "how"), [(True, Ddp(), "under"), (False, DeepSpeed(), "without")])
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path, folder: bool, strategy, how: str) -> None:
+    checkpoint = tmp_path / "last.ckpt"
+    checkpoint.mkdir() if folder else checkpoint.touch()
+    with pytest.raises(ValueError, match=f"last.ckpt was saved {how} DeepSpeed"):
+        require_kind(checkpoint, SimpleNamespace(strategy=strategy))
 
 
 def test_deepspeed_needs_a_gpu() -> None:

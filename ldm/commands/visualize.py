@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ldm.commands import visualize_au
+from ldm.commands import visualize_au, visualize_faces
 
 app = typer.Typer(no_args_is_help=True, help="Draw what a model or a run holds.")
 
@@ -15,6 +15,10 @@ app.command()(visualize_au.au)
 @app.callback()
 def visualize() -> None:
     """Draw what a model or a run holds."""
+
+
+for _command in visualize_faces.COMMANDS:
+    app.command()(_command)
 
 
 @app.command()

@@ -39,7 +39,7 @@ def describe(path: Path, hashes: bool = True) -> dict[str, Any]:
         types[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()
     told: dict[str, Any] = {
         "family": family_of(file).words,
-        "size": path.stat().st_size,
+        "bytes": path.stat().st_size,
         "tensors": len(file.tensors),
         "numbers": dict(types),
         "ema": any(name.startswith(AVERAGES) for name in file.tensors),

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.studies.celeb_basis.arms import MEAN_ARM, all_arms
+from evaluation.studies.celeb_basis.arms import MEAN_ARM, all_arms, difference
 from evaluation.studies.celeb_basis.bases import basis_of
 from evaluation.studies.celeb_basis.cells import Cells
 from evaluation.studies.celeb_basis.learn import Learner
@@ -55,6 +55,22 @@ def test_an_arm_moves_people_and_nothing_else_and_starts_anew(learner: Learner, 
     assert first.vectors.shape == (len(people), *learner.names.mean.shape)
     assert not torch.allclose(first.vectors, learner.names.mean.expand_as(first.vectors))
     assert all(torch.equal(value, before[name]) for name, value in learner.model.unet.state_dict().items())
+
+
+def test_a_difference_reaches_the_model(learner: Learner) -> None:
+    node = "model.params.objective_config"
+    objective = f"{node}.target=ldm.modules.objective.DiffusionObjective,{node}.params.min_snr_gamma=5"
+    few = "model.params.cond_stage_config.params.n_components=3"
+    learner.learn(difference(f"few:{few},{objective},model.params.caption_dropout=0.5"), PEOPLE, 1)
+    assert learner.model.personalization.basis.num_components == 3
+    assert learner.model.objective.min_snr_gamma == 5
+    assert learner.model.caption_dropout == 0.5
+    learner.learn(all_arms()["ours"], PEOPLE, 1)
+    assert learner.model.objective.min_snr_gamma is None
+    with pytest.raises(
+        ValueError, match=r"arm slow: model\.params\.compile_unet is True, but arms share a model with False"
+    ):
+        learner.learn(difference("slow:model.params.compile_unet=true"), PEOPLE, 1)
 
 
 def test_people_come_in_the_order_asked_for(learner: Learner) -> None:

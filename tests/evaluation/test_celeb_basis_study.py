@@ -12,7 +12,7 @@ from evaluation.studies.celeb_basis.cells import ASKED, Cell, Cells
 from evaluation.studies.celeb_basis.looks import Look
 from evaluation.studies.celeb_basis.people import MAX_STUDY, choose_subjects
 from evaluation.studies.celeb_basis.results import ArmResult, Known, shortest, verdict, word
-from evaluation.studies.celeb_basis.run import digest
+from evaluation.studies.celeb_basis.run import Request, command_of, digest
 from evaluation.studies.celeb_basis.study import Plan, groups
 
 PEOPLE = [f"Person_{number:02d}" for number in range(8)]
@@ -79,6 +79,16 @@ def test_cells_of_other_weights_or_configs_are_told_apart(tmp_path: Path) -> Non
     (tmp_path / "unet" / "a.bin").write_text("2")
     assert digest(tmp_path) != before
     assert digest(tmp_path, ("b.yaml",)) == config
+
+
+def test_the_page_names_the_command_that_made_it() -> None:
+    request = Request(
+        Path("a/LFW"), "b/net.onnx:imagenet", Path(), Path(), 4, ["ours"], ["x:a.b=1"], True, Path(), True
+    )
+    assert command_of(request, Plan(2, 60, 8, 1, 12)) == (
+        "python -m ldm study celeb_basis --photos LFW --judge net.onnx:imagenet --people 4 --per-run 2 --steps 60 "
+        "--each 8 --asked 1 --drawing-steps 12 --arms ours --difference x:a.b=1 --tuning"
+    )
 
 
 def test_smaller_runs_see_everybody_as_often() -> None:
@@ -148,10 +158,8 @@ def test_the_shortest_schedule_loses_nothing() -> None:
 
 def test_the_page_says_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "FOLDER", tmp_path / "docs")
-    cells, results = (
-        Cells(tmp_path / "cells"),
-        {"ours": arm(1.0), "mean": arm(0.0, "basis mean (nobody)"), "steps-25": arm(0.5)},
-    )
+    cells, mean = Cells(tmp_path / "cells"), arm(0.0, "basis mean (nobody)")
+    results = {"ours": arm(1.0, "ours: names, all axes"), "mean": mean, "steps-25": arm(0.5)}
     for key, result in results.items():
         for one in result.cells:
             cells.write(key, one, [Image.new("RGB", (64, 64), (place, 0, 0)) for place in range(9)])

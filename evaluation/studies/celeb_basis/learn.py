@@ -1,5 +1,6 @@
 """Learn people by the real trainer, one model for all arms: networks are read once, varied photos encoded once."""
 
+import inspect
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +13,28 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from evaluation.studies.celeb_basis.arms import Arm
-from evaluation.studies.celeb_basis.bases import basis_of
+from evaluation.studies.celeb_basis.bases import basis_of, model_names
 from evaluation.studies.timing import Case
 from ldm.config import load_config
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.celeb_basis import CelebBasis
+from ldm.modules.objective import DiffusionObjective
+from ldm.modules.optimizer import AdamW
 from ldm.runs.train import build_model, scaled_learning_rate
 from ldm.util import instantiate_from_config
 
 SEED = 23
 """Of training: variants, captions, noise and timesteps are the same in all arms."""
+TAKEN = {
+    "ckpt_path",
+    "personalization_config",
+    "cond_stage_config",
+    "objective_config",
+    "optimizer_config",
+    "caption_dropout",
+    "seed",
+}
+"""Of the model's parameters those in which arms may differ: the networks are read once."""
 FREE = "ldm.modules.textual_inversion.TextualInversion"
 
 
@@ -97,23 +111,39 @@ class Learner:
         return Learned(vectors, trainer.global_step, int(tree["data"]["params"]["batch_size"]), seconds)
 
     def _personalize(self, arm: Arm, params: Mapping[str, Any]) -> None:
-        """Put the arm's method into the slot, as the model's constructor does: new, untrained, the networks frozen."""
-        model = self.model
+        """Give the model what the arm's config says, as its constructor does: untrained, the networks frozen.
+
+        Raises:
+            ValueError: the config differs in something that only building the model anew would change.
+        """
+        for key in params.keys() - TAKEN:
+            if params[key] != (default := inspect.signature(LatentDiffusion).parameters[key].default):
+                raise ValueError(
+                    f"arm {arm.key}: model.params.{key} is {params[key]}, but arms share a model with {default}"
+                )
+        model, stage = self.model, self.model.cond_stage_model
         pl.seed_everything(SEED, verbose=False)
-        stage = model.cond_stage_model
-        node = params["personalization_config"]
-        if arm.kind == "free":
-            node = {"target": FREE, "params": {"placeholder_strings": ["sks"], "num_vectors": self.names.num_vectors}}
+        known = {"tokenizer": stage.tokenizer, "text_encoder": stage.transformer}
+        found = instantiate_from_config(params["cond_stage_config"], **known, model_celeb_txt=model_names(model))
         model.personalization = instantiate_from_config(
-            node,
+            self._method(arm, params),
             tokenizer=stage.tokenizer,
             max_length=stage.max_length,
-            basis=basis_of(self.names, arm.axes, arm.num_components, model),
+            basis=basis_of(found.celeb_basis, arm.axes, arm.num_components, model),
             face_encoder=lambda: model.faces.encoder,
         )
         model.personalization.attach(model.unet, stage.transformer)
-        optimizer = params.get("optimizer_config") or {"target": "ldm.modules.optimizer.AdamW"}
-        model.optimizer = instantiate_from_config(optimizer)
+        for name, default in (("objective", DiffusionObjective), ("optimizer", AdamW)):
+            node = params.get(f"{name}_config")
+            setattr(model, name, instantiate_from_config(node) if node else default())
+        model.caption_dropout, model.seed = params.get("caption_dropout", 0.0), params.get("seed", SEED)
+
+    def _method(self, arm: Arm, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The node of the arm's method."""
+        if arm.kind == "free":
+            return {"target": FREE, "params": {"placeholder_strings": ["sks"], "num_vectors": self.names.num_vectors}}
+        node: Mapping[str, Any] = params["personalization_config"]
+        return node
 
     def _data_of(self, node: Mapping[str, Any]) -> Any:
         """The data of a config; made once where arms share it."""

@@ -79,11 +79,13 @@ def text(
     prompts = ", ".join(f'"{prompt.format("sks")}"' for prompt in ASKED)
     parts = [
         f"""# Does the celeb basis earn its name?
-
-`{facts["command"]}` on `{facts["sd"]}`: {facts["people"]} people who are in no part of the model's training, one
-photo each. The judge `{facts["judge"]}` took no part in learning (people are found by `{facts["encoder"]}`) and knows
-the people by their *other* photos. What is compared, the seeds ({facts["seeds"]}) and the measures were fixed before
-anybody was learned; who is in the study was drawn by the seed, and settings were tuned on other people.
+```
+{facts["command"]}
+```
+On `{facts["sd"]}`: {facts["people"]} people who are in no part of the model's training, one photo each. People are
+learned from face vectors of `{facts["encoder"]}`; the judge `{facts["judge"]}` took no part in learning and knows the
+people by their *other* photos. What is compared, the measures and the seeds ({facts["seeds"]}) were fixed before
+anybody was learned. Who is in the study was drawn by the seed; `--tuning` takes people who are never in it.
 
 ## What came out
 {verdict(results, COUNTS)}
@@ -118,7 +120,7 @@ Every person in every arm: [celeb_basis.csv](celeb_basis.csv).
     if len(curve) > 1:
         parts.append(steps_section(curve))
     if pairs:
-        parts.append(pairs_section(pairs))
+        parts.append(pairs_section(results, pairs))
     return "\n".join(parts)
 
 
@@ -179,13 +181,12 @@ shortest that is not told apart from the longest by its mean cosine: **{shortest
 """
 
 
-def pairs_section(pairs: Mapping[str, Sequence[dict[str, float]]]) -> str:
+def pairs_section(results: Mapping[str, ArmResult], pairs: Mapping[str, Sequence[dict[str, float]]]) -> str:
     """Two people in one picture, before and after."""
-    arms = all_arms()
     rows = []
     for key, found in pairs.items():
         said = pair_summary(found)
-        rows.append([arms[key].title, str(len(found)), *(shown(said[name], False) for name in PLACES)])
+        rows.append([results[key].title, str(len(found)), *(shown(said[name], False) for name in PLACES)])
     return f"""## Two people in one picture
 Disjoint pairs of the study's people, both orders of "a photo of sks and ks". In place: the one named first is at the
 left, of all pictures; a model that draws two faces without telling the people apart gets half of the first column.

@@ -15,7 +15,7 @@ from evaluation.scripts import ROOT
 from evaluation.studies.attribute_judge import attribute_judge
 from evaluation.studies.celeb_basis import people as choice
 from evaluation.studies.celeb_basis import report
-from evaluation.studies.celeb_basis.arms import CONFIGS, OURS_ARM, PUBLISHED_ARM, choose_arms
+from evaluation.studies.celeb_basis.arms import CONFIGS, OURS_ARM, PUBLISHED_ARM, all_arms, choose_arms
 from evaluation.studies.celeb_basis.cells import ASKED, SEED, Cells
 from evaluation.studies.celeb_basis.learn import SEED as TRAINING_SEED
 from evaluation.studies.celeb_basis.learn import Learner
@@ -95,7 +95,8 @@ def run(request: Request, plan: Plan) -> None:
         own = names[: arm.people]
         looks = [looker.look(arm.key, who) for who in own]
         results[arm.key] = ArmResult([cells.read(arm.key, who) for who in own], looks, known, arm.title)
-    paired = [arm for arm in arms if arm in (PUBLISHED_ARM, OURS_ARM)]
+    known_arms = all_arms()
+    paired = [arm for arm in arms if arm in (PUBLISHED_ARM, OURS_ARM) or arm.key not in known_arms]
     pairs = {arm.key: score_pairs(looker, arm, names, drawer, known, PAIR_PICTURES) for arm in paired}
     print(report.table(results))
     write_json(out / "results.json", numbers(results))
@@ -111,6 +112,17 @@ def digest(folder: Path, names: Sequence[str] = ("*",)) -> str:
         total.update(file.relative_to(folder).as_posix().encode())
         total.update(sha256_of(file).encode())
     return total.hexdigest()[:16]
+
+
+def command_of(request: Request, plan: Plan) -> str:
+    """The command that gives the same numbers."""
+    options = {"people": request.num_people, "per-run": plan.people_per_run, "steps": plan.steps, "each": plan.each}
+    options |= {"asked": plan.asked, "drawing-steps": plan.drawing_steps}
+    given = [f"--{name} {value}" for name, value in options.items() if value is not None]
+    given += [f"--arms {key}" for key in request.arms or ()] + [f"--difference {text}" for text in request.differences]
+    given += ["--tuning"] if request.tuning else []
+    judge = request.judge.replace("\\", "/").rpartition("/")[2]
+    return " ".join([f"python -m ldm study celeb_basis --photos LFW --judge {judge}", *given])
 
 
 def known_people(subjects: Sequence[Subject], judge: Judge, sees: AttributeJudge, side_px: int) -> Known:
@@ -140,7 +152,7 @@ def facts_of(
     steps = learner.steps_of(OURS_ARM) if plan.steps is None else plan.steps
     men = len(known.men)
     return {
-        "command": "python -m ldm study celeb_basis",
+        "command": command_of(request, plan),
         "sd": request.sd.as_posix(),
         "people": request.num_people,
         "judge": judge.name,

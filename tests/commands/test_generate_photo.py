@@ -37,7 +37,7 @@ def test_each_photo_is_a_placeholder(image_run: Path, photos: list[Path], tmp_pa
     assert sorted(who) == [["sks=Eileen-ü"], *[["sks=grace", "ks=Eileen-ü"]] * 2]
     first = pixels(samples(tmp_path, people=rows[0]["people"])[0])
     swapped = {row["prompt"]: pixels(tmp_path / row["file"]) for row in rows[1:]}
-    assert (first == swapped["a photo of ks"]).all()
+    assert abs(first - swapped["a photo of ks"]).max() <= 1
     assert (first != swapped["a photo of sks"]).any()
 
 

@@ -86,17 +86,18 @@ def test_exactly_the_controlnet_is_trained_and_its_folder_is_diffusers_own(make:
     awake(model.personalization.controlnet)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     batch: Batch = {"latents": inputs()[0], "caption": ["a face", "a man"], "control": edges()}
-    optimizer = torch.optim.SGD(trained.values(), lr=0.1)
+    optimizer = torch.optim.SGD(trained.values(), lr=0.01)
     model.loss(batch, generator(1, "loss")).backward()
     optimizer.step()
     moved = {name for name, parameter in model.named_parameters() if not parameter.equal(before[name])}
     assert moved <= set(trained)
-    assert all("k_proj.bias" in name for name in set(trained) - moved), "which softmax takes no notice of"
+    parts = {name.split(".")[2] for name in moved}
+    assert parts >= {"controlnet_cond_embedding", "down_blocks", "mid_block", "controlnet_down_blocks", "conv_in"}
     assert {file.parent.name for file in model.export(tmp_path, 7)} == {"controlnet_gs-7"}
     read = ControlNetModel.from_pretrained(tmp_path / "controlnet_gs-7")
     ours = model.personalization.controlnet.state_dict()
     for name, tensor in read.state_dict().items():
-        assert torch.allclose(tensor.float(), ours[name], atol=2e-3)
+        assert tensor.float().equal(ours[name].half().float())
 
 
 @torch.no_grad()

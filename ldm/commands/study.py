@@ -42,6 +42,20 @@ def bench(
     run(sd, steps, threads, out, document)
 
 
+@app.command("bench-faces")
+def bench_faces(
+    sd: Weights = Path("weights/embedded"),
+    steps: Annotated[int, typer.Option(min=2, help="Steps a repeat.")] = 8,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; its own choice if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="Where pictures and numbers go.")] = Path("outputs/studies/bench_faces"),
+    document: Document = True,
+) -> None:
+    """A step of the first stage, a step of the UNet from stored latents, and a picture."""
+    from evaluation.studies.bench_faces import run
+
+    run(sd, steps, threads, out, document)
+
+
 @app.command("celeb_basis")
 def celeb_basis(
     photos: Photos,

@@ -82,6 +82,8 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tidy up after a run that was killed; count from where the trainer is, maybe the very end of an epoch."""
         self._tidy_up(trainer)
+        for optimizer in trainer.optimizers:
+            lay_out_as_parameters(optimizer)
         open_next_epoch(trainer)
         self._step_end.start(trainer)
         self._saved = trainer.global_step
@@ -122,9 +124,9 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         try:
             with full_disk_named(self.folder / LAST):
                 trainer.save_checkpoint(self.folder / WRITING, weights_only=False)
-            with whole_parameters(trainer, pl_module):
-                if trainer.is_global_zero:
-                    self._publish(trainer, pl_module, step)
+                with whole_parameters(trainer, pl_module):
+                    if trainer.is_global_zero:
+                        self._publish(trainer, pl_module, step)
         finally:
             self._tidy_up(trainer)
         self._saved = trainer.global_step
@@ -174,6 +176,19 @@ def open_next_epoch(trainer: pl.Trainer) -> None:
     in_last_batch = loop.epoch_loop.restarted_on_train_batch_end and loop.epoch_loop.batch_progress.is_last_batch
     if loop.restarted_mid_epoch and in_last_batch:
         loop.reset_restart_stage()
+
+
+def lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Give restored state the strides of its parameters.
+
+    A checkpoint may come from a device on which they lay otherwise (channels first or last), and the fused kernels of
+    PyTorch go through memory without a look at strides.
+    """
+    for parameter, state in getattr(optimizer, "state", {}).items():
+        for name, value in state.items():
+            alike = isinstance(value, torch.Tensor) and value.shape == parameter.shape
+            if alike and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def keep_as(path: Path, other: Path) -> None:

@@ -124,8 +124,8 @@ class LatentDiffusion(pl.LightningModule):
         for network in (self.unet, self.cond_stage_model, self.first_stage_model):
             network.train(self.training and any(p.requires_grad for p in network.parameters()))
 
-    def on_fit_start(self) -> None:
-        """Choose the layout and kernels that suit the device."""
+    def setup(self, stage: str) -> None:
+        """Choose the layout and kernels that suit the device, before a strategy takes the parameters over."""
         self.remembered.forget()
         suit_device(self.unet, self.cond_stage_model.transformer, self.trainer.strategy, self.compile_unet)
 

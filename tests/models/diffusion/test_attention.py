@@ -4,8 +4,9 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor2_0
+from pytorch_lightning.strategies import SingleDeviceStrategy
 
-from ldm.models.diffusion.attention import use_eager_attention, use_plain_attention
+from ldm.models.diffusion.attention import suit_device, use_eager_attention, use_plain_attention
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.randomness import generator
 from tests.models.diffusion.conftest import FINETUNE_BOTH, Make, a_batch
@@ -35,7 +36,8 @@ def test_plain_attention_is_the_fused_one(make: Make) -> None:
 
 def test_a_cpu_trains_with_plain_attention(make: Make) -> None:
     model = make(FINETUNE_BOTH)
-    model.on_fit_start()
+    suit_device(model.unet, model.cond_stage_model.transformer, SingleDeviceStrategy(torch.device("cpu")), False)
+    assert model.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
     assert not any(isinstance(processor, AttnProcessor2_0) for processor in model.unet.attn_processors.values())
 
 

@@ -84,6 +84,12 @@ class Chain(Personalization):
         if not parts:
             raise ValueError("a Chain needs at least one method in `parts`")
         self.parts = nn.ModuleList(instantiate_from_config(part, **(injected or {})) for part in parts)
+        takers = [type(method).__name__ for method in self._methods() if hasattr(method, "placeholders")]
+        if len(takers) > 1:
+            raise ValueError(
+                f"the Chain has {len(takers)} parts that stand at placeholders ({', '.join(takers)}), and a position "
+                "takes one: learn all words in one of them"
+            )
 
     def _methods(self) -> list[Personalization]:
         return [part for part in self.parts if isinstance(part, Personalization)]

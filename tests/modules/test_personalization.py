@@ -112,3 +112,18 @@ def test_what_the_model_hands_in_cannot_be_written_in_yaml() -> None:
 def test_an_empty_chain_is_an_error() -> None:
     with pytest.raises(ValueError, match="a Chain needs at least one method in `parts`"):
         Chain([])
+
+
+class Stands(Adds):
+    """Has words of its own."""
+
+    placeholders = ("sks",)
+
+
+def test_two_parts_at_placeholders_are_an_error() -> None:
+    node = {"target": f"{__name__}.Stands"}
+    assert len(Chain([node, {"target": f"{__name__}.Adds"}]).parts) == 2
+    with pytest.raises(
+        ValueError, match=r"2 parts that stand at placeholders \(Stands, Stands\), and a position takes one"
+    ):
+        Chain([node, node])

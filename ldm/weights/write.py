@@ -1,6 +1,7 @@
 """A model's parts to a diffusers folder."""
 
 import copy
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def write_diffusers(
         for name, network in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
             written = network if dtype is None else copied(network, dtype)
             written.save_pretrained(new / name, max_shard_size=max_shard_size)
+            forget_place(new / name)
         tokenizer.save_pretrained(new / "tokenizer")
         scheduler.save_pretrained(new / "scheduler")
         for file in ("tokenizer/vocab.json", "tokenizer/merges.txt", DEFAULTS, "names.txt") if beside else ():
@@ -49,6 +51,13 @@ def write_diffusers(
                 shutil.copyfile(beside / file, new / file)
         write_json(new / "model_index.json", model_index(type(scheduler).__name__))
     return sorted(folder.glob("*/*.safetensors"))
+
+
+def forget_place(folder: Path) -> None:
+    """Take out of a written network's config the place that it was once read from: it says nothing to anybody else."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.pop("_name_or_path", None) is not None:
+        write_json(folder / "config.json", config)
 
 
 def copied(network: Any, dtype: torch.dtype) -> Any:
@@ -80,4 +89,5 @@ def write_network(folder: Path, network: Any, dtype: torch.dtype = torch.float16
     """Write one network of diffusers as a folder of its config and weights, whole or not at all; its weight files."""
     with atomic_folder(folder) as new:
         copied(network, dtype).save_pretrained(new)
+        forget_place(new)
     return sorted(folder.glob("*.safetensors"))

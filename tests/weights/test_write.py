@@ -86,3 +86,9 @@ def test_a_copy_has_no_gradients_and_leaves_the_network_alone(parts: Parts, name
     for key, value in network.state_dict().items():
         torch.testing.assert_close(copy.state_dict()[key].to(value), value.half().to(value), atol=0, rtol=0)
     weight.grad, weight.requires_grad = None, was_trained
+
+
+def test_a_config_does_not_say_where_its_network_once_lay(parts: Parts, tmp_path: Path) -> None:
+    write(parts, tmp_path)
+    assert "_name_or_path" in parts.unet.config
+    assert not [path for path in tmp_path.glob("*/config.json") if "_name_or_path" in path.read_text()]

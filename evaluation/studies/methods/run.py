@@ -1,5 +1,6 @@
 """From photos to cells: what is not done yet is learned, drawn and looked at. Stopped, it goes on where it was."""
 
+import hashlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -90,7 +91,7 @@ def run(request: Request, arms: Sequence[Arm]) -> Found:
     people = people_in(request.photos, request.people)
     out = request.out if Path.cwd() == ROOT else request.out.absolute()
     settings = {"sd": request.sd.as_posix(), "judge": request.judge, "each": request.each, "asked": request.asked}
-    claim(out, {**settings, "drawing_steps": request.drawing_steps, "seed": SEED})
+    claim(out, {**settings, "drawing_steps": request.drawing_steps, "seed": SEED, "weights": fingerprint(request.sd)})
     manifest = align(people, out)
     judge = load_judge(request.judge)
     require_held_out([judge], {record.encoder for record in read_people(manifest)})
@@ -114,6 +115,15 @@ def run(request: Request, arms: Sequence[Arm]) -> Found:
     names = [person.name for person in people]
     accuracy = dict(sees.accuracy) if sees else {}
     return Found(read_results(cells, arms, names, request.seeds), cells, people, eyes, accuracy)
+
+
+def fingerprint(sd: Path) -> str:
+    """Stands for the weights in ``sd``: cells of other weights are never counted together with theirs."""
+    digest = hashlib.sha256()
+    for path in [sd] if sd.is_file() else sorted(sd.glob("*/*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def somebody(sd: Path) -> str | None:

@@ -29,6 +29,7 @@ class Thresholds:
         dark: of a face's brightest parts (grey, 0 to 255).
         bright: of a face's darkest parts.
         clipped: share of a face that is white.
+        clipped_photo: share of a photo that is white, where no face is found in it.
         other_face: size of a second face, as a share of the largest.
         copy_bits: of 64 of a fingerprint of the whole photo.
         crop_bits: of 64 of a fingerprint of the face crop.
@@ -42,6 +43,7 @@ class Thresholds:
     dark: float = 80
     bright: float = 150
     clipped: float = 0.1
+    clipped_photo: float = 0.3
     other_face: float = 0.7
     copy_bits: int = 10
     crop_bits: int = 8
@@ -107,7 +109,7 @@ def alone(one: Checkup, limits: Thresholds) -> list[Fault]:
     if one.aligned:
         return _picture(one, limits)
     if not one.faces:
-        return [*found, Fault("no face", "no face is found, however it is turned")]
+        return [*found, Fault("no face", "no face is found, however it is turned"), *_why_none(one, limits)]
     size = one.faces[0].size_px
     if size < limits.min_face_px:
         found.append(Fault("face too small", f"the face is {size:.0f} px across, less than {limits.min_face_px:.0f}"))
@@ -120,6 +122,15 @@ def alone(one: Checkup, limits: Thresholds) -> list[Fault]:
             )
         )
     return found + _picture(one, limits)
+
+
+def _why_none(one: Checkup, limits: Thresholds) -> list[Fault]:
+    """Light that may be why no face is found."""
+    if one.light is not None and one.light.clipped > limits.clipped_photo:
+        return [Fault("too bright", f"{one.light.clipped:.0%} of the photo is white")]
+    if one.light is not None and one.light.bright < limits.dark:
+        return [Fault("too dark", f"the brightest parts of the photo reach {one.light.bright:.0f} of 255")]
+    return []
 
 
 def _picture(one: Checkup, limits: Thresholds) -> list[Fault]:

@@ -17,7 +17,7 @@ def ill(tmp_path, astronaut, hopper):
     astronaut.save(folder / "eileen" / "good.png")
     astronaut.resize((400, 400)).save(folder / "eileen" / "copy.jpg")
     astronaut.rotate(90).save(folder / "eileen" / "side.jpg")
-    Image.new("RGB", (200, 200), "white").save(folder / "eileen" / "blank.png")
+    Image.new("RGB", (200, 200), "teal").save(folder / "eileen" / "blank.png")
     (folder / "eileen" / "torn.jpg").write_bytes(b"\xff\xd8 torn")
     (folder / "eileen" / "good.txt").write_text("a photo of an astronaut")
     hopper.filter(ImageFilter.GaussianBlur(8)).save(folder / "grace" / "blurred.jpg")

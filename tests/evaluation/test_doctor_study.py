@@ -25,7 +25,7 @@ def test_clear_faults_of_one_photo_are_found(astronaut, tmp_path):
             continue
         cell.plant(astronaut, one, tmp_path / "b.jpg")
         said = study.found_in([], study.examine(tmp_path / "b.jpg", "eileen", backend))
-        assert {cell.fault, "no face"} & said, "so bright that there is hardly a face"
+        assert cell.fault in said
 
 
 def test_people_are_those_after_the_calibrated_ones(tmp_path, monkeypatch):

@@ -53,6 +53,7 @@ def test_what_cannot_be_read_and_what_has_no_face(backend, tmp_path):
     found = look_at(Image.new("RGB", (300, 200), "white"), tmp_path / "a.png", "x", backend)
     assert (list(found.faces), found.vector, found.sideways, found.framing) == ([], None, 0, 0)
     assert len(found.marks) == 2
+    assert found.light.clipped == 1
 
 
 def test_blur_rises_and_light_falls(seen):

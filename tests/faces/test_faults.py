@@ -41,6 +41,8 @@ def kinds(*photos):
         ({"turned": True}, ["turned"]),
         ({"sideways": 90}, ["lies on its side"]),
         ({"faces": [], "vector": None, "blur": None, "light": None}, ["no face"]),
+        ({"faces": [], "vector": None, "light": Light(255, 90, 0.5)}, ["no face", "too bright"]),
+        ({"faces": [], "vector": None, "light": Light(40, 5, 0)}, ["no face", "too dark"]),
         ({"faces": [face(40)]}, ["face too small"]),
         ({"faces": [face(), face(100)]}, ["several faces"]),
         ({"faces": [face(), face(50)]}, []),

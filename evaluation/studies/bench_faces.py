@@ -31,13 +31,15 @@ REPEATS = 5
 GOAL = 1.1
 SAMPLER_STEPS = 20
 CONFIGS = Path("configs/embedded")
+CUT_PX = 256
+"""Side of a piece of the photo, which has 512."""
 
 
 def write_pictures(folder: Path, size_px: int, count: int = 64) -> None:
     """A store of pieces of a photo with attributes: what is on them costs nothing."""
     photo = Image.fromarray(np.asarray(photos.astronaut()))
     rows = [{"file": f"{n}.png", "source": "bench", "split": "train", "attributes": ["Smiling"]} for n in range(count)]
-    boxes = [(n, n, n + 4 * size_px, n + 4 * size_px) for n in range(count)]
+    boxes = [(n, n, n + CUT_PX, n + CUT_PX) for n in range(count)]
     write_store(
         folder, ((np.asarray(photo.resize((size_px, size_px), box=b)), r) for b, r in zip(boxes, rows, strict=True)), {}
     )

@@ -68,8 +68,9 @@ def latents(
     pictures: Annotated[Path, typer.Argument(metavar="PICTURES", help="The picture store.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The latents; stopped, it goes on when called again.")],
     vae: Annotated[Path, typer.Option(help="The first stage.")],
+    num_pairs: Annotated[int, typer.Option(min=0, help="Pictures of two people, where there are names.")] = 10_000,
 ) -> None:
-    """Encode the training pictures of a store, and 10,000 pictures of two people where there are names.
+    """Encode the training pictures of a store, and pictures of two people.
 
     Training does it by itself where its config names the picture store; this does it ahead.
 
@@ -79,9 +80,9 @@ def latents(
     from ldm.data.store import PictureStore
     from ldm.runs import recipe
 
-    total = 2 * len(PictureStore(pictures).indices("train")) + recipe.NUM_PAIRS
+    total = 2 * len(PictureStore(pictures).indices("train")) + num_pairs
     with bar("encode", total) as advance:
-        std = recipe.make_latents(pictures, vae, out, advance)
+        std = recipe.make_latents(pictures, vae, out, advance, num_pairs)
     print(f"{out}: standard deviation {std:.4f}")
 
 

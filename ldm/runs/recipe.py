@@ -82,7 +82,7 @@ def read_words(path: Path) -> list[str]:
     return [word for line in lines if not line.startswith("#") for word in line.lower().split()]
 
 
-def make_latents(pictures: Path, vae_folder: Path, out: Path, advance: Advance) -> float:
+def make_latents(pictures: Path, vae_folder: Path, out: Path, advance: Advance, num_pairs: int = NUM_PAIRS) -> float:
     """Encode the training pictures and pictures of two, where it is not done; the latents' standard deviation.
 
     The first stage's config gets one over it as its scaling factor.
@@ -92,7 +92,7 @@ def make_latents(pictures: Path, vae_folder: Path, out: Path, advance: Advance) 
     vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True).eval()
     if torch.cuda.is_available():
         vae = vae.cuda()
-    std = encode_store(vae, PictureStore(pictures), out, NUM_PAIRS, advance=advance)
+    std = encode_store(vae, PictureStore(pictures), out, num_pairs, advance=advance)
     config = json.loads((vae_folder / "config.json").read_text(encoding="utf-8"))
     write_json(vae_folder / "config.json", {**config, "scaling_factor": 1 / std})
     return std

@@ -100,8 +100,6 @@ def test_encoding_sets_the_scale_of_the_first_stage(store: PictureStore, vae_fol
     rows = [{"file": str(n), "split": "train", "name": f"N {n}"} for n in range(3)]
     items = [(draws.integers(0, 255, (16, 16, 3), dtype=np.uint8), row) for row in rows]
     write_store(tmp_path / "pictures", items, {})
-    recipe.NUM_PAIRS, before = 4, recipe.NUM_PAIRS
-    std = recipe.make_latents(tmp_path / "pictures", vae_folder, tmp_path / "latents", lambda count: None)
-    recipe.NUM_PAIRS = before
+    std = recipe.make_latents(tmp_path / "pictures", vae_folder, tmp_path / "latents", lambda count: None, num_pairs=4)
     config = json.loads((vae_folder / "config.json").read_text())
     assert config["scaling_factor"] == pytest.approx(1 / std)

@@ -34,7 +34,7 @@ SETTING = (
 def call(root: Path, *words: object) -> int:
     command = [sys.executable, root / "main.py", *words]
     environment = os.environ | {"PYTHONPATH": str(root)}
-    return subprocess.run(list(map(str, command)), env=environment, timeout=300, capture_output=True).returncode
+    return subprocess.run(list(map(str, command)), env=environment, timeout=1200, capture_output=True).returncode
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def main(root: Path, *words: object) -> None:
     """``python main.py``, which starts the second process."""
     command = [sys.executable, "main.py", *map(str, words)]
     done = subprocess.run(
-        command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=600
+        command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=1800
     )
     assert done.returncode == 0, done.stderr[-3000:]
 

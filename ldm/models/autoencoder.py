@@ -109,7 +109,8 @@ class AutoencoderKL(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer over all that is trained: decoder, encoder unless it was written down, discriminator."""
         trained = {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
-        return self.optimizer.build(trained, self.learning_rate, self.trainer.max_steps)
+        steps, precision = self.trainer.max_steps, str(self.trainer.precision)
+        return self.optimizer.build(trained, self.learning_rate, steps, precision)
 
     @torch.no_grad()
     def log_images(self, batch: Batch, num_images: int = 8, seed: int = 0) -> dict[str, Tensor]:

@@ -84,8 +84,8 @@ class AdamW:
             parameters: what is trained, by name.
             learning_rate: of those without a factor.
             max_steps: of the whole run; -1 for no end.
-            precision: the trainer's. One kernel moves all parameters where there is one, except beside a scaled loss
-                (16-mixed), with which it takes no gradient clipping.
+            precision: the trainer's. One kernel moves all parameters where there is one, except in mixed precision:
+                there Lightning refuses to clip the gradients of such a step.
 
         Raises:
             ValueError: there is nothing to train, or a part of ``lr_factors`` or ``windows`` is in no parameter's name.
@@ -99,7 +99,7 @@ class AdamW:
         if self.eight_bit:
             optimizer = _eight_bit_adamw()(trained, **options)
         else:
-            options["fused"] = precision != "16-mixed" and all(map(_has_fused_step, parameters.values()))
+            options["fused"] = not precision.endswith("-mixed") and all(map(_has_fused_step, parameters.values()))
             optimizer = torch.optim.AdamW(trained, **options)
         # Plain functions: an object's own numbers would go into checkpoints, and a run that goes on with more steps
         # would find the old end in them.

@@ -146,7 +146,8 @@ def test_a_window_of_nothing_is_an_error() -> None:
 def test_one_kernel_moves_all_except_beside_a_scaled_loss() -> None:
     parameters = {"w": nn.Parameter(torch.ones(1))}
     assert AdamW().build(parameters, 0.1, 10)[0][0].param_groups[0]["fused"] is True
-    assert not AdamW().build(parameters, 0.1, 10, "16-mixed")[0][0].param_groups[0]["fused"]
+    for precision in ("16-mixed", "bf16-mixed"):
+        assert not AdamW().build(parameters, 0.1, 10, precision)[0][0].param_groups[0]["fused"]
 
 
 def test_a_run_that_goes_on_with_more_steps_finds_no_learning_rate_of_0() -> None:

@@ -32,7 +32,8 @@ def align(
     ] = "largest",
     min_face: Annotated[int, typer.Option(min=1, help="Smaller faces are not taken, pixels.")] = 64,
     backend: Annotated[
-        str, typer.Option(help="yunet-sface, glint360k, an insightface pack or its folder, or auto (the best one here).")
+        str,
+        typer.Option(help="yunet-sface, glint360k, an insightface pack or its folder, or auto (the best one here)."),
     ] = "auto",
 ) -> None:
     """Cut aligned faces out of the photos in IN, into OUT, OUT.jsonl and OUT.pickle.

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+SMALL = 0.01
 CONTEXT_SCALE = 0.3
 POOLED_SCALE = 0.05
 
@@ -17,8 +18,8 @@ POOLED_SCALE = 0.05
 def start_text_side(unet: Any, text_encoder: Any, token_ids: Tensor) -> None:
     """Set the start of a text encoder and of the layers by which the UNet hears it.
 
-    - A text encoder's layers add nothing at first: context is the normalized token row at its position.
-    - The UNet's cross-attention adds nothing at first.
+    - A text encoder's layers add little at first: context is close to the normalized token row at its position.
+    - The UNet's cross-attention adds little at first. Not nothing: then half of its layers would not move either.
     - The pooled prompt, where the UNet has one, is centred over ``token_ids`` and has unit variance before its last
       normalization. Source: Salimans & Kingma 2016, "Weight Normalization", §3, the initialization from data.
 
@@ -30,12 +31,12 @@ def start_text_side(unet: Any, text_encoder: Any, token_ids: Tensor) -> None:
     text = getattr(text_encoder, "text_model", text_encoder)
     for layer in text.encoder.layers:
         for last in (layer.self_attn.out_proj, layer.mlp.fc2):
-            torch.nn.init.zeros_(last.weight)
-            torch.nn.init.zeros_(last.bias)
+            last.weight.mul_(SMALL)
+            last.bias.mul_(SMALL)
     text.final_layer_norm.weight.fill_(CONTEXT_SCALE)
     for name, module in unet.named_modules():
         if name.endswith("attn2"):
-            torch.nn.init.zeros_(module.to_out[0].weight)
+            module.to_out[0].weight.mul_(SMALL)
     if unet.config.addition_embed_type == "text":
         _centre(unet.add_embedding, text_encoder(token_ids).last_hidden_state)
 

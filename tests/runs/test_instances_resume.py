@@ -31,7 +31,8 @@ def test_train_4_is_train_2_and_go_on_2(folder, tiny_model, root, caplog):
     start = [
         "--base", str(root / "configs/stable-diffusion/dreambooth.yaml"), "--actual_resume", str(tiny_model),
         "--data_root", str(folder / "photos"), "-l", str(folder / "logs"), f"{params}.buckets=true",
-        f"{params}.crop=random", f"{params}.num_variants=0", f"{params}.repeats=1", f"{params}.class_config.params.folder={folder / 'class'}",
+        f"{params}.crop=random", f"{params}.num_variants=0", f"{params}.repeats=1",
+        f"{params}.class_config.params.folder={folder / 'class'}",
         f"{params}.class_config.params.num=4", "lightning.callbacks.image_logger.params.batch_frequency=1000",
     ]  # fmt: skip
     whole = train(*start, "-n", "whole", "lightning.trainer.max_steps=4")

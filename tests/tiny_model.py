@@ -52,6 +52,21 @@ CONFIG: dict[str, Any] = {
 }
 
 
+def let_words_be_heard(folder: Path) -> None:
+    """Undo the quiet start of an untrained model's text side: without training it would draw everybody alike."""
+    from diffusers import UNet2DConditionModel
+
+    from ldm.weights.text_start import SMALL
+
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+    with torch.no_grad():
+        for name, module in unet.named_modules():
+            if name.endswith("attn2"):
+                module.to_out[0].weight.div_(SMALL)
+        unet.add_embedding.norm2.weight.fill_(1)
+    unet.save_pretrained(folder / "unet")
+
+
 def write_tiny_model(folder: Path, more_words: Sequence[str] = ()) -> Path:
     """A diffusers folder with 16-px pictures, in which every word of our captions and names is one token."""
     from diffusers import AutoencoderKL
@@ -74,6 +89,7 @@ def write_tiny_model(folder: Path, more_words: Sequence[str] = ()) -> Path:
     words = words_of(" ".join((*PLACEHOLDERS, *NAMES, *TEMPLATES, *DUAL_TEMPLATES, "face person smiling", *more_words)))
     words = [word for word in dict.fromkeys(words) if word.isalpha()]
     create_model(folder, CONFIG, words, folder.with_name("vae"), latent_std=1.0)
+    let_words_be_heard(folder)
     write_text(folder / "names.txt", "\n".join(NAMES) + "\n")
     write_text(folder / "defaults.yaml", "celeb_txt: names.txt\nguidance_scale: 4.0\nnum_inference_steps: 4\n")
     return folder

@@ -57,7 +57,7 @@ def test_two_people_in_a_plain_pipeline(plain: Any, extracted: Path, tiny_run: P
         plain.load_textual_inversion(extracted / form.format(name), token=f"<{name}>")
     ours, theirs = drawn_by_us(tiny_run, BOTH.format("ks", "sks")), drawn_plainly(plain, BOTH.format("<ks>", "<sks>"))
     assert np.abs(ours - theirs).max() <= 1
-    assert np.abs(ours - drawn_plainly(plain, BOTH.format("<sks>", "<ks>"))).max() > 2
+    assert np.abs(ours - drawn_plainly(plain, BOTH.format("<sks>", "<ks>"))).max() > 10
 
 
 def test_words_around_the_token_stay_what_they_were(plain: Any, extracted: Path, tiny_run: Path) -> None:

@@ -4,6 +4,7 @@ The networks are trained on people's labels (CelebA) by :mod:`evaluation.studies
 that a model of ours drew. How often they are right on people they have not seen stands beside what they say.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class AttributeNet(nn.Module):
     def __init__(self, num_attributes: int, widths: Sequence[int] = (32, 64, 128, 192)) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in zip((3, *widths), widths, strict=False):
+        for before, after in itertools.pairwise((3, *widths)):
             layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
         layers += [nn.Conv2d(widths[-1], widths[-1], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[-1]), nn.ReLU()]
         self.body, self.head = nn.Sequential(*layers), nn.Linear(16 * widths[-1], num_attributes)

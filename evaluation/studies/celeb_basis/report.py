@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def table_of_cells(results: Mapping[str, ArmResult]) -> str:
     head = ["arm", "person", "cosine", "nearest_of", "rank", "faces", "pictures", *(f"obedience_{n}" for n in names)]
     table.writerow([*head, "steps", "pictures_learned_from", "cpu_seconds", "distance_1", "distance_2"])
     for key, result in results.items():
-        for row, cell, look, place in zip(result.scores, result.cells, result.looks, count(), strict=False):
+        for place, (row, cell, look) in enumerate(zip(result.scores, result.cells, result.looks, strict=True)):
             rank = 1 + int((row > row[place]).sum())
             obeyed = [f"{look.obedience[name]:.4f}" for name in names]
             seen = sum(face is not None for face in look.faces)

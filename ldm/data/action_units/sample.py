@@ -78,36 +78,37 @@ class Oddities:
         return [f"{count} x {what}, first {self.first[what]}" for what, count in self.counts.most_common()]
 
 
+NOT_SAID = ("", "nan", "9", "9.0", "-1", "-1.0", "na")
+
+
 def occurrence_of(cell: str, where: object, odd: Oddities) -> bool | None:
     """0 or 1; 9, -1, empty and nan are unknown; anything else is too, and is counted."""
-    text = cell.strip().lower()
-    if text in ("", "nan", "9", "9.0", "-1", "-1.0", "na"):
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        odd.add("cell that is no number", f"{where}: {cell!r}")
-        return None
-    if value not in (0.0, 1.0):
+    value = number_of(cell, where, odd)
+    if value is not None and value not in (0.0, 1.0):
         odd.add("occurrence that is not 0, 1 or 9", f"{where}: {cell!r}")
         return None
-    return bool(value)
+    return None if value is None else bool(value)
 
 
 def intensity_of(cell: str, where: object, odd: Oddities) -> float | None:
     """0 to 5; 9, -1, empty and nan are unknown; anything else is too, and is counted."""
-    text = cell.strip().lower()
-    if text in ("", "nan", "9", "9.0", "-1", "-1.0", "na"):
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        odd.add("cell that is no number", f"{where}: {cell!r}")
-        return None
-    if not 0 <= value <= 5:
+    value = number_of(cell, where, odd)
+    if value is not None and not 0 <= value <= 5:
         odd.add("intensity outside 0 to 5", f"{where}: {cell!r}")
         return None
     return value
+
+
+def number_of(cell: str, where: object, odd: Oddities, unknown: Sequence[str] = NOT_SAID) -> float | None:
+    """The number in a cell; None for one of ``unknown``, and, counted, for what is no number."""
+    text = cell.strip().lower()
+    if text in unknown:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        odd.add("cell that is no number", f"{where}: {cell!r}")
+        return None
 
 
 def kept(samples: Sequence[AuSample], odd: Oddities) -> list[AuSample]:

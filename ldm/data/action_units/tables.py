@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ldm.data.action_units.frames import frames_of
-from ldm.data.action_units.sample import AuDataError, AuSample, Oddities, intensity_of, kept, occurrence_of
+from ldm.data.action_units.sample import AuDataError, AuSample, Oddities, intensity_of, kept, number_of, occurrence_of
 from ldm.files import write_text
 
 META = ("gender", "ethnicity", "age")
@@ -163,13 +163,8 @@ def _path(
 def _occurrence(cell: str, where: str, odd: Oddities, columns: Columns) -> bool | None:
     if columns.probability_from is None:
         return occurrence_of("0" if cell.strip() == columns.absent else cell, where, odd)
-    text = cell.strip().lower()
-    if text in ("", "nan"):
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        odd.add("cell that is no number", f"{where}: {cell!r}")
+    value = number_of(cell, where, odd, unknown=("", "nan"))
+    if value is None:
         return None
     if not 0 <= value <= 1:
         odd.add("probability outside 0 to 1", f"{where}: {cell!r}")

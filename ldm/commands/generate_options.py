@@ -25,6 +25,15 @@ class Who:
         Path | None, _in(MODEL, help="The run: its folder or its name in logs/; without it the plain model.")
     ] = None
     sd: Annotated[Path | None, _in(MODEL, help="Weights; default: those that the run was trained on.")] = None
+    ema: Annotated[
+        bool | None,
+        _in(
+            MODEL,
+            "--ema/--no-ema",
+            help="Of a single file with two sets of weights, the averaged or the plain one; default: as the run was "
+            "trained, of the plain model the plain one.",
+        ),
+    ] = None
     weights: Annotated[
         Path | None,
         _in(

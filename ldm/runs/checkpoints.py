@@ -33,24 +33,25 @@ class Checkpoint:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def checkpoints_in(folder: Path, run: Path | None = None) -> list[Checkpoint]:
+def checkpoints_in(folder: Path, run: Path | None = None, ema: bool | None = None) -> list[Checkpoint]:
     """The models in ``folder`` by rising step: those of a run, or diffusers folders and single files; or it is one.
 
     Args:
         folder: a run, the ``checkpoints`` folder of one, any folder of models, or a model.
         run: a run whose people are drawn by each of the models.
+        ema: of single files with two sets of weights, the averaged one.
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no model.
     """
     if _is_model(folder):
-        return [_of_path(folder, run)]
+        return [_of_path(folder, run, ema)]
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder of checkpoints at {folder}")
     if (own := _run_of(folder)) and run is None:
         return [_of_step(own, step) for step in own.steps()] or _nothing(folder)
     models = sorted((path for path in folder.iterdir() if _is_model(path)), key=_by_step)
-    return [_of_path(path, run) for path in models] or _nothing(folder)
+    return [_of_path(path, run, ema) for path in models] or _nothing(folder)
 
 
 def whole(checkpoints: Sequence[Checkpoint], failed: list[str]) -> "Iterator[tuple[Checkpoint, LatentDiffusion]]":
@@ -87,9 +88,11 @@ def _by_step(path: Path) -> tuple[int, str]:
     return int(numbers[-1]) if numbers else -1, path.name
 
 
-def _of_path(path: Path, run: Path | None) -> Checkpoint:
+def _of_path(path: Path, run: Path | None, ema: bool | None) -> Checkpoint:
+    averaged = ema if path.is_file() else None  # a folder has one set of weights
+
     def load() -> "LatentDiffusion":
-        return untrained(path) if run is None else load_model(run, path)
+        return untrained(path, bool(averaged)) if run is None else load_model(run, path, ema=averaged)
 
     facts = {} if run is None else {"run": run.resolve().name}
     return Checkpoint(path.stem if path.is_file() else path.name, load, {"model": str(path), **facts})

@@ -49,6 +49,7 @@ class EvaluatedRun:
         placeholders: the words that stand for the first, the second, ... person of a prompt.
         conditioned_by: the face networks that had a part in training.
         start: the weights that training began with.
+        start_ema: of a file with two sets of weights, the averaged one.
     """
 
     folder: RunFolder
@@ -56,6 +57,7 @@ class EvaluatedRun:
     placeholders: tuple[str, ...]
     conditioned_by: frozenset[str]
     start: Path | None = None
+    start_ema: bool = False
 
     @classmethod
     def open(cls, run: Path, photos: Path | None = None) -> "EvaluatedRun":
@@ -76,9 +78,10 @@ class EvaluatedRun:
         assert isinstance(config, dict)  # RunFolder wrote a mapping
         data = config.get("data", {}).get("params", {}).get("train", {}).get("params", {})
         people, encoders = _people(data, photos, folder.path)
-        start = config.get("model", {}).get("params", {}).get("ckpt_path")
+        model = config.get("model", {}).get("params", {})
+        start, averaged = model.get("ckpt_path"), bool(model.get("ckpt_ema", False))
         conditioned_by = frozenset(encoders | _networks(folder))
-        return cls(folder, people, _placeholders(data), conditioned_by, Path(start) if start else None)
+        return cls(folder, people, _placeholders(data), conditioned_by, Path(start) if start else None, averaged)
 
 
 def _people(data: Mapping[str, Any], photos: Path | None, run: Path) -> tuple[list[Learned], set[str]]:

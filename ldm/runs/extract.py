@@ -11,7 +11,8 @@ from ldm.files import require_writable
 from ldm.modules.artifacts import read_artifact
 from ldm.modules.embedding_manager import FORMAT
 from ldm.runs.folder import RunFolder
-from ldm.runs.load import find_run, require_words_of, step_of
+from ldm.runs.load import find_run, step_of
+from ldm.runs.rebuild import require_words_of
 from ldm.weights.people import People, find_basis, people_of, read_basis
 from ldm.weights.read import read_words
 from ldm.weights.textual_inversion import tokens_of, write_a1111, write_diffusers, write_emb_params, write_pt

@@ -5,16 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from ldm.modules.artifacts import read_artifact
-from ldm.modules.celeb_basis import CelebBasis
-from ldm.modules.names import tokenizer_id
-from ldm.modules.personalization import Artifact
 from ldm.runs.folder import RunFolder
 from ldm.runs.new_faces import describe_photos
-from ldm.util import instantiate_from_config
+from ldm.runs.rebuild import rebuilt
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -47,7 +43,11 @@ def step_of(run: RunFolder, step: int | None) -> int:
 
 
 def load_model(
-    run: Path, sd: Path | None = None, step: int | None = None, loaded: "LatentDiffusion | None" = None
+    run: Path,
+    sd: Path | None = None,
+    step: int | None = None,
+    loaded: "LatentDiffusion | None" = None,
+    ema: bool | None = None,
 ) -> "LatentDiffusion":
     """The ``LatentDiffusion`` of a run, with what the run exported after ``step``.
 
@@ -57,76 +57,30 @@ def load_model(
             it is always the run's own that are taken.
         step: counted from 0; the last one if None.
         loaded: the same run's model after an earlier step: taken over where only small files differ.
+        ema: of a single file with two sets of weights, the averaged one; None takes those that the run was trained on.
 
     Raises:
         FileNotFoundError: there is no such run.
         LookupError: the run has no exported files of that step; the steps that there are, are listed.
-        ValueError: the people were learned on a model with other words.
+        ValueError: the people were learned on a model with other words, or averaged weights are asked for where there
+            are none.
     """
     folder = find_run(run)
     files = folder.exported(step)
     artifacts = [read_artifact(file) for file in files if file.suffix == ".safetensors"]
     networks = next((file for file in files if (file / "model_index.json").is_file()), None)
     if loaded is None or networks is not None:
-        loaded = _build(folder, networks or sd, artifacts)
+        loaded = rebuilt(folder, networks or sd, artifacts, ema)
     if artifacts:
         loaded.personalization.load(artifacts)
     return loaded.eval()
 
 
-def _build(folder: RunFolder, weights: Path | None, artifacts: Sequence[Artifact]) -> "LatentDiffusion":
-    """The model that the run's config describes, on ``weights`` (the config's if None) and the basis of its files."""
-    config = OmegaConf.to_container(OmegaConf.load(folder.project_config), resolve=True)
-    assert isinstance(config, dict)  # a project file is a mapping: RunFolder wrote it
-    node: dict[str, Any] = config["model"]
-    params = node["params"]
-    if weights is not None:
-        params["ckpt_path"] = str(weights)
-    _start_from_nothing(params.get("personalization_config"))
-    if bases := {artifact.metadata["basis"] for artifact in artifacts if "basis" in artifact.metadata}:
-        stage = params.setdefault("cond_stage_config", {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"})
-        stage.setdefault("params", {})["basis_file"] = str(folder.checkpoints / f"basis-{bases.pop()}.safetensors")
-    model: LatentDiffusion = instantiate_from_config(node, only_draw=True)
-    text: Any = model.cond_stage_model
-    if text.celeb_basis is not None:
-        width = text.transformer.get_input_embeddings().embedding_dim
-        require_words_of(text.celeb_basis, text.tokenizer, width, model.weights_folder)
-    return model
-
-
-def _start_from_nothing(node: Any) -> None:
-    """Take out the file that the run started from: what it exported itself is loaded, and that file may be gone."""
-    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        _start_from_nothing(value)
-    if isinstance(node, dict):
-        for key in ("embedding_manager_ckpt", "lora_ckpt"):
-            node.pop(key, None)
-
-
-def require_words_of(basis: CelebBasis, tokenizer: Any, width: int, weights: Path) -> None:
-    """Nothing, if people on ``basis`` can be drawn by a model with this tokenizer and token vectors of ``width``.
-
-    Raises:
-        ValueError: they were learned on a model with other words, or token vectors of another width.
-    """
-    if basis.width != width:
-        raise ValueError(
-            f"the people were learned with token vectors of width {basis.width}, those of {weights} have {width}: "
-            "give the weights that they were learned on"
-        )
-    made = basis.origin.tokenizer_id
-    if made and made != (here := tokenizer_id(tokenizer)):
-        raise ValueError(
-            f"the people were learned on a model with other words (tokenizer {made}) than {weights} has (tokenizer "
-            f"{here}): give the weights that they were learned on"
-        )
-
-
-def untrained(sd: Path) -> "LatentDiffusion":
-    """The plain model in ``sd``, in which no placeholder is a person."""
+def untrained(sd: Path, ema: bool = False) -> "LatentDiffusion":
+    """The plain model in ``sd``, in which no placeholder is a person; ``ema``: by the averaged weights of a file."""
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
-    return LatentDiffusion(sd).eval()
+    return LatentDiffusion(sd, ckpt_ema=ema).eval()
 
 
 def manager_of(model: Any) -> Any:
@@ -217,6 +171,7 @@ def load(
     sd: Path | None = None,
     sampler: str | None = None,
     photos: Sequence[Path | str] | None = None,
+    ema: bool | None = None,
 ) -> "PersonPipeline":
     """A diffusers pipeline in which a run's placeholders are people.
 
@@ -231,12 +186,13 @@ def load(
         sd: weights to use instead of those that the run was trained on.
         sampler: ddim, dpm++, euler, pndm or ddpm; the model's own if None.
         photos: instead of ``people``, photos of people who were never trained; of a run with test_mode image or all.
+        ema: of a single file with two sets of weights, the averaged one; None takes those that the run was trained on.
     """
     from ldm.models.diffusion.pipelines import PersonPipeline
 
     if photos is not None and people is not None:
         raise ValueError("give people or photos, not both")
-    model = load_model(Path(run), sd, step)
+    model = load_model(Path(run), sd, step, ema=ema)
     if photos is not None:
         return PersonPipeline.of(model, photo_vectors(model, [Path(photo) for photo in photos]), sampler)
     if people is None and not knows_people(model):

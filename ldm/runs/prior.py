@@ -42,7 +42,8 @@ def class_pictures(
     model = load_model(run.folder.path, sd, step_of(run.folder, step))
     after = _draw(model, prompts, wanted, progress)
     start = sd or Path(run.start or model.weights_folder)
-    before = _draw(untrained(start), prompts, wanted, progress)
+    averaged = run.start_ema and (sd is None or sd.is_file())
+    before = _draw(untrained(start, averaged), prompts, wanted, progress)
     return [
         ClassPictures(prompt.text, prompt.task, *sides)
         for prompt, sides in zip(prompts, zip(before, after, strict=True), strict=True)

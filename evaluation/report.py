@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from evaluation.page import data_uri, grid, notice, section, table, write_page
-from ldm.files import write_json, write_text
+from evaluation.page import data_uri, figure, grid, notice, png_uri, section, table, write_page
+from ldm.files import atomic_path, write_json, write_text
 
 SCRIPT = Path(__file__).with_name("report.js")
 THUMB_PX = 160
@@ -60,6 +60,21 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Plot:
+    """A drawing under a heading, shown as wide as the page.
+
+    Attributes:
+        title: the heading, and the name of the PNG file beside the page.
+        content: the bytes of a PNG file.
+        note: what is drawn, in words.
+    """
+
+    title: str
+    content: bytes
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """All that one evaluation found.
 
@@ -67,7 +82,7 @@ class Report:
         title: of the page.
         lead: one sentence: what was looked at.
         notices: what must not be overlooked.
-        parts: tables and galleries in the order of the page.
+        parts: tables, galleries and plots in the order of the page.
         settings: whatever is needed to read the numbers or get them again.
         values: more for the JSON file, under these names.
     """
@@ -75,7 +90,7 @@ class Report:
     title: str
     lead: str
     notices: Sequence[str]
-    parts: Sequence[Table | Gallery]
+    parts: Sequence[Table | Gallery | Plot]
     settings: Mapping[str, Any]
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,9 +104,12 @@ class Report:
 
 
 def write_report(folder: Path, report: Report) -> Path:
-    """Write ``report.html``, ``report.json`` and a CSV file for each table into ``folder``; the page."""
+    """Write ``report.html``, ``report.json``, a CSV file for each table and each plot into ``folder``; the page."""
     for one in report.tables():
         write_text(folder / f"{file_name(one.title)}.csv", as_csv(one))
+    for plot in (part for part in report.parts if isinstance(part, Plot)):
+        with atomic_path(folder / f"{file_name(plot.title)}.png") as temporary:
+            temporary.write_bytes(plot.content)
     write_json(folder / "report.json", as_json(report))
     page = folder / "report.html"
     write_page(page, report.title, _body(report))
@@ -141,6 +159,8 @@ def _body(report: Report) -> list[str]:
     for part in report.parts:
         if isinstance(part, Table):
             parts.append(section(part.title, _sortable(part), note=part.note))
+        elif isinstance(part, Plot):
+            parts.append(section(part.title, figure(png_uri(part.content), part.title, kind="curve"), note=part.note))
         else:
             parts.append(section(part.title, grid([_figure(one) for one in part.shown]), note=part.note))
     rows = [[key, _said(value)] for key, value in report.settings.items()]

@@ -1,11 +1,12 @@
 import csv
+import io
 import json
 import shutil
 
 import pytest
 from PIL import Image
 
-from evaluation.report import Gallery, Report, Shown, Table, as_json, file_name, shown, write_report
+from evaluation.report import Gallery, Plot, Report, Shown, Table, as_json, file_name, shown, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -43,6 +44,16 @@ def test_the_same_numbers_as_html_json_and_csv(tmp_path):
     assert "https://" not in page
     assert "<person>" not in page
     assert page.count("data:image/jpeg") == 10
+
+
+def test_a_plot_is_in_the_page_and_beside_it(tmp_path):
+    content = io.BytesIO()
+    Image.new("RGB", (40, 20)).save(content, "PNG")
+    write_report(tmp_path, Report("t", "", [], [Plot("Dose & response", content.getvalue(), "What.")], {}))
+    assert (tmp_path / "dose-response.png").read_bytes() == content.getvalue()
+    page = (tmp_path / "report.html").read_text()
+    assert 'class="curve"' in page
+    assert "data:image/png" in page
 
 
 def test_a_number_that_is_none_is_refused():

@@ -130,6 +130,12 @@ class DeepSpeed(DeepSpeedStrategy):
             )
         super().setup_environment()
 
+    def setup(self, trainer: pl.Trainer) -> None:
+        """Hand the model to DeepSpeed, and tell it of the weights that a module reads of its child."""
+        super().setup(trainer)
+        if self.zero_stage_3:
+            _tell_of_positions(self.lightning_module)
+
     @contextmanager
     def whole(self, module: nn.Module) -> Iterator[None]:
         """Inside the block every process holds all parameters, in stage 3 too."""
@@ -137,6 +143,15 @@ class DeepSpeed(DeepSpeedStrategy):
 
         with deepspeed.zero.GatheredParameters(list(module.parameters())):
             yield
+
+
+def _tell_of_positions(module: nn.Module | None) -> None:
+    """Have DeepSpeed gather position embeddings for the module around them: CLIP's asks how many rows they have."""
+    import deepspeed
+
+    for part in module.modules() if module is not None else ():
+        if isinstance(positions := getattr(part, "position_embedding", None), nn.Embedding):
+            deepspeed.zero.register_external_parameter(part, positions.weight)
 
 
 class FullyShard(ModelParallelStrategy):

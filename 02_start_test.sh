@@ -2,7 +2,7 @@
 # Draw the people of a run: outputs/RUN/ with one grid a prompt, samples/ and settings.json.
 #   bash 02_start_test.sh SD PROMPTS RUN [N_SAMPLES=8] [STEP=last] [options]
 # SD: the weights. PROMPTS: a file, one prompt a line; sks is the first chosen person, ks the second.
-# RUN: a run's folder or its name in logs/. STEP: a training step, counted from 0.
+# RUN: a run's folder or its name in logs/. STEP: a training step, counted from 0, last, or best (as marked).
 # Options: --steps 199,399,799 (training steps), --eval_id1 0,1 --eval_id2 1,0 (instead of the lists below),
 # --ddim_steps 50, --scale 10; others go on to `python -m ldm generate` (its --help lists them): --seed 42, --out DIR, ...
 set -euo pipefail

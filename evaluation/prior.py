@@ -62,7 +62,7 @@ def drift_of(
     """Compare the two sides of one prompt."""
     sides = (one.before, one.after)
     faces = [[vector for vector in judge.vectors(side) if vector is not None] for side in sides]
-    near = [_nearness(side, learned) for side in faces]
+    near = [nearness(side, learned) for side in faces]
     scores = [prompt_judge.scores(side, [one.prompt] * len(side)) for side in sides] if prompt_judge else [[], []]
     pairs = [distance.pairs([before, after])[0] for before, after in zip(*sides, strict=True)]
     return Drift(
@@ -143,7 +143,7 @@ def _notices(summary: Sequence[Sequence[Cell]]) -> list[str]:
     return said
 
 
-def _nearness(faces: Sequence[Vector], learned: Sequence[Vector]) -> float | None:
+def nearness(faces: Sequence[Vector], learned: Sequence[Vector]) -> float | None:
     """Mean cosine of faces to the nearest of the learned people; None without faces."""
     if not faces or not learned:
         return None

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from evaluation import attributes
-from evaluation.attributes import CROP_PX, EPOCHS, AttributeJudge, AttributeNet, Crops
+from evaluation.attributes import CROP_PX, EPOCHS, AttributeJudge, Crops
 from evaluation.gender import GenderNet, gender_file
+from evaluation.prompt_judges import read_attributes
 from ldm.commands.bars import bar
 from ldm.data.celeba import ATTRIBUTES
 from ldm.data.sources import celeba
@@ -52,27 +52,7 @@ def attribute_judge(folder: Path, cache: Path = CACHE, names: Sequence[str] = JU
     if not path.is_file():
         logger.info("training the judge of attributes, some minutes once: %s", path)
         _train(folder, names, path)
-    return read_judge(path)
-
-
-def read_judge(path: Path) -> AttributeJudge:
-    """The judge that was kept at ``path``."""
-    with safe_open(path, "pt") as file:
-        about = file.metadata()
-    names = tuple(json.loads(about["names"]))
-    net = AttributeNet(len(names))
-    net.load_state_dict(load_file(path))
-    gender, accuracy = gender_file(), json.loads(about["accuracy"])
-    if gender is not None:
-        accuracy |= json.loads(about["gender"])
-    return AttributeJudge(
-        load_backend("yunet-sface").detector,
-        net.eval(),
-        names,
-        json.loads(about["thresholds"]),
-        accuracy,
-        None if gender is None else GenderNet(gender),
-    )
+    return read_attributes(path)
 
 
 def _train(folder: Path, names: Sequence[str], path: Path) -> None:

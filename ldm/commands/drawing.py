@@ -9,9 +9,10 @@ from typing import Any
 from ldm.commands.bars import bar
 from ldm.commands.drawing_add_ons import guided, require_control
 from ldm.commands.drawing_au import askings, levels
-from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder_name, parse_steps
+from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder_name
 from ldm.commands.drawing_settings import drawn_size, settings_for, source_for
 from ldm.commands.generate_options import ActionUnits, AddOns, Between, Control, FromPicture, How, What, Who
+from ldm.commands.steps import parse_steps
 
 
 @dataclass(frozen=True)

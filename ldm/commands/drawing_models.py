@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ldm.commands.drawing_add_ons import lay_on
 from ldm.commands.generate_options import AddOns, Who
+from ldm.commands.steps import parse_steps
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -143,15 +144,3 @@ def parse_people(text: str) -> list[int]:
     if chosen[0] < 0:
         raise ValueError(f"--people {text!r}: write places of people with commas between, from 0, like 0,1")
     return [chosen[0] if person < 0 else person for person in chosen]
-
-
-def parse_steps(text: str) -> list[int | None]:
-    """``"199,last"`` as [199, None].
-
-    Raises:
-        ValueError: it is neither a list of numbers nor "last".
-    """
-    try:
-        return [None if part.strip() == "last" else int(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"--step {text!r}: write training steps with commas between, like 199,399, or last") from None

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ldm.commands.evaluate_people import CelebA, Clip, Judges, panel_of, print_report
+from ldm.commands.steps import Step, parse_step
 
 OUT = Path("outputs/evaluation")
 CLASSES = Path("infer_images/prompts/classes.yaml")
@@ -22,7 +23,7 @@ def prior(
     n: Annotated[int, typer.Option(min=1, help="Pictures of each prompt.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first picture of each prompt.")] = 42,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the sampler; default: the model's.")] = None,
-    step: Annotated[int | None, typer.Option(min=0, help="Training step, from 0; default: the last.")] = None,
+    step: Step = "last",
     out: Annotated[Path | None, typer.Option(help="Where the report goes.")] = None,
 ) -> None:
     """What a fine-tune did to everybody else: class drift and diversity before and after.
@@ -50,7 +51,7 @@ def prior(
     listed = read_task_prompts(prompts)
     wanted = {"num_samples": n, "seed": seed, **({} if steps is None else {"num_inference_steps": steps})}
     with bar("draw", 2 * n * len(listed)) as advance:
-        pictures = class_pictures(opened, listed, wanted, step, sd, advance)
+        pictures = class_pictures(opened, listed, wanted, parse_step(step), sd, advance)
     learned = [vector for one in people for vector in one.given]
     drifts = [drift_of(one, looking, learned, panel.distance, panel.prompts) for one in pictures]
     name = opened.folder.path.resolve().name

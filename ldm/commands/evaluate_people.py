@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ldm.commands.steps import Step, parse_step
+
 if TYPE_CHECKING:
     from evaluation.identity import Judge
     from evaluation.report import Report
     from evaluation.scores import PromptJudge
     from ldm.runs.evaluated import EvaluatedRun
+    from ldm.runs.load import Step as LoadedStep
     from ldm.runs.personalization import Panel
 
 Judges = Annotated[
@@ -39,7 +42,7 @@ def personalization(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first picture of each prompt.")] = 42,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the sampler; default: the model's.")] = None,
     guidance: Annotated[float | None, typer.Option(min=0, help="Strength of the prompt; default: the model's.")] = None,
-    step: Annotated[int | None, typer.Option(min=0, help="Training step, from 0; default: the last.")] = None,
+    step: Step = "last",
     sd: Annotated[Path | None, typer.Option(help="Weights instead of the run's.")] = None,
     protocol: Annotated[str, typer.Option(help="ours, or legacy: CelebBasis's own protocol beside it.")] = "ours",
     out: Annotated[Path | None, typer.Option(help="Where it goes; default: outputs/evaluation/RUN.")] = None,
@@ -76,7 +79,7 @@ def personalization(
         people=parse_people(people) if people else (),
         others=photos,
         pictures=pictures,
-        step=step,
+        step=parse_step(step),
         sd=sd,
         noun=noun,
         drawing={key: value for key, value in drawing.items() if value is not None},
@@ -91,7 +94,7 @@ def personalization(
         made = with_legacy(made, panel, asked, opened)
     page = write_report(folder, made)
     if log:
-        log_to_run(made, opened, step)
+        log_to_run(made, opened, parse_step(step))
     print_report(made, page)
 
 
@@ -172,7 +175,7 @@ def prompt_judge_of(clip: Path | None, celeba: Path | None) -> "PromptJudge | No
     return None
 
 
-def log_to_run(made: "Report", run: "EvaluatedRun", step: int | None) -> None:
+def log_to_run(made: "Report", run: "EvaluatedRun", step: "LoadedStep") -> None:
     """Enter the report in the loggers of the run."""
     from ldm.runs.load import step_of
     from ldm.runs.report_log import log_report, loggers_of

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from ldm.commands.steps import Step, parse_step
+
 
 def extract(
     run: Annotated[Path, typer.Option(help="The run: its folder or its name in logs/.")],
     sd: Annotated[Path | None, typer.Option(help="Weights the people shall be used with; checked to fit them.")] = None,
-    step: Annotated[int | None, typer.Option(min=0, help="Training step, counted from 0; default: the last.")] = None,
+    step: Step = "last",
     out: Annotated[Path, typer.Option(help="Where the files go; added to.")] = Path("weights"),
     names: Annotated[
         str | None, typer.Option(help="What to call the people, like ann,bob; default: sks, ks, ...")
@@ -27,7 +29,7 @@ def extract(
     from ldm.runs.extract import FOLDER, extract_people
 
     called = [] if names is None else [name.strip() for name in names.split(",")]
-    people, basis = extract_people(run, sd, step, out, called)
+    people, basis = extract_people(run, sd, parse_step(step), out, called)
     for person in people:
         files = (file.relative_to(out / FOLDER).as_posix() for file in person.files)
         print(f"person {person.place} is {person.token} in {out / FOLDER}: {', '.join(files)}")

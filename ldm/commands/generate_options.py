@@ -41,9 +41,9 @@ class Who:
             help="A checkpoint, or a folder of them (also a run's): all are drawn, and one grid has a row for each.",
         ),
     ] = None
-    step: Annotated[str, _in(MODEL, help="Training steps, counted from 0: one, several like 199,399, or last.")] = (
-        "last"
-    )
+    step: Annotated[
+        str, _in(MODEL, help="Training steps, counted from 0: one, several like 199,399, last, or best (as marked).")
+    ] = "last"
     people: Annotated[
         list[str],
         _in(

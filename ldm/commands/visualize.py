@@ -1,11 +1,15 @@
 """Draw what a model or a run holds."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ldm.commands import visualize_au, visualize_faces
+from ldm.commands.steps import Step, parse_step
+
+if TYPE_CHECKING:
+    from ldm.runs.load import Step as LoadedStep
 
 app = typer.Typer(no_args_is_help=True, help="Draw what a model or a run holds.")
 
@@ -34,7 +38,7 @@ def basis(
     ] = None,
     prompt: Annotated[str, typer.Option(help="What to draw, with the first placeholder.")] = "a photo of sks",
     seed: Annotated[int, typer.Option(min=0, help="The noise, the same for all pictures.")] = 42,
-    step: Annotated[int | None, typer.Option(min=0, help="The run's training step, from 0; default: the last.")] = None,
+    step: Step = "last",
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the sampler; default: the model's.")] = None,
     guidance: Annotated[float | None, typer.Option(min=0, help="Strength of the prompt; default: the model's.")] = None,
     sampler: Annotated[str | None, typer.Option(help="ddim, dpm++, euler, pndm, ddpm; default: the model's.")] = None,
@@ -61,7 +65,7 @@ def basis(
     from ldm.runs.draw import DrawSettings
 
     require_writable(out)
-    model, facts = _model_of(run, sd, step, config)
+    model, facts = _model_of(run, sd, parse_step(step), config)
     pipeline = PersonPipeline.of(model, sampler=sampler).to(
         torch.accelerator.current_accelerator(check_available=True) or "cpu"
     )
@@ -78,7 +82,7 @@ def basis(
     print(*written, sep="\n")
 
 
-def _model_of(run: Path | None, sd: Path | None, step: int | None, config: Path) -> tuple[Any, dict[str, Any]]:
+def _model_of(run: Path | None, sd: Path | None, step: "LoadedStep", config: Path) -> tuple[Any, dict[str, Any]]:
     """The model, and what settings.json says about it."""
     from ldm.runs.basis_pictures import model_with_basis
     from ldm.runs.load import find_run, load_model, step_of

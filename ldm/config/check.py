@@ -25,7 +25,7 @@ CHECKPOINT = "ldm.runs.checkpoint.CheckpointEvery"
 CALLBACKS = {
     "image_logger": "ldm.runs.callbacks.ImageLogger",
     "ema": "ldm.runs.ema.Ema",
-    "identity": "ldm.runs.identity.StopOnIdentity",
+    "best": "ldm.runs.best.BestCheckpoint",
     "previews": "ldm.runs.previews.Previews",
 }
 WANDB = "ldm.runs.weights_and_biases.Wandb"

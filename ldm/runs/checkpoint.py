@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -78,6 +79,7 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         self.keep_previous = keep_previous
         self._step_end = StepEnd()
         self._saved: int | None = None  # the trainer's step count at the last save, once training has begun
+        self._asked: list[Callable[[], object]] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tidy up after a run that was killed; count from where the trainer is, maybe the very end of an epoch."""
@@ -92,10 +94,18 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save when this was a step's last batch and its turn has come."""
-        if self._step_end.reached(trainer) and self._due(trainer):
+        if self._step_end.reached(trainer) and (self._asked or self.due(trainer)):
             self.save(trainer, pl_module)
 
-    def _due(self, trainer: pl.Trainer) -> bool:
+    def ask(self, then: Callable[[], object]) -> None:
+        """Save at the end of this step although its turn has not come; ``then`` is called by the first process after.
+
+        Every process has to ask.
+        """
+        self._asked.append(then)
+
+    def due(self, trainer: pl.Trainer) -> bool:
+        """Whether the step that has ended is one that is saved anyway."""
         last_epoch = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
         return (
             (trainer.global_step % self.every_n_train_steps == 0 and trainer.global_step >= self.from_step)
@@ -130,6 +140,9 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         finally:
             self._tidy_up(trainer)
         self._saved = trainer.global_step
+        asked, self._asked = self._asked, []
+        for then in asked if trainer.is_global_zero else ():
+            then()
         trainer.strategy.barrier("saved")
 
     def _tidy_up(self, trainer: pl.Trainer) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of people given as token vectors, one person a picture: for looks at a run and at its basis."""
+"""Pictures by prompts and seeds, of people given as token vectors or not: for looks at a run and at its basis."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,16 +12,16 @@ from ldm.runs.draw import DrawSettings
 
 @torch.no_grad()
 def draw_vectors(
-    pipeline: Any, prompts: Sequence[str], vectors: Tensor, seeds: Sequence[int], settings: DrawSettings
+    pipeline: Any, prompts: Sequence[str], vectors: Tensor | None, seeds: Sequence[int], settings: DrawSettings
 ) -> list[Image.Image]:
     """N pictures: ``prompts[i]`` from noise of ``seeds[i]``, its first placeholder being ``vectors[i]``.
 
     A picture depends on its own seed, not on what is drawn beside it.
 
     Args:
-        pipeline: a ``PersonPipeline``; its own people are not looked at.
+        pipeline: a ``PersonPipeline``; with ``vectors``, its own people are not looked at.
         prompts: N, each with the first placeholder.
-        vectors: (N, E, D) token vectors of one person a picture.
+        vectors: (N, E, D) token vectors of one person a picture; None draws prompts as the pipeline reads them.
         seeds: N.
         settings: sampler's steps, guidance, negative prompt and batch size; its seed and number of pictures are not
             looked at.
@@ -29,8 +29,9 @@ def draw_vectors(
     drawn: list[Image.Image] = []
     for start in range(0, len(prompts), settings.batch_size):
         part = slice(start, start + settings.batch_size)
+        people = None if vectors is None else vectors[part, None]  # (n, 1, E, D)
         drawn += pipeline(
-            prompt_embeds=pipeline.context(prompts[part], vectors[part, None]),  # about people (n, 1, E, D)
+            prompt_embeds=pipeline.context(prompts[part], people),
             negative_prompt=[settings.negative_prompt] * len(prompts[part]),
             num_inference_steps=settings.num_inference_steps,
             guidance_scale=settings.guidance_scale,

@@ -18,7 +18,7 @@ from ldm.faces.photos import list_photos
 from ldm.modules.artifacts import read_artifact
 from ldm.runs.draw import DrawSettings, draw_prompts
 from ldm.runs.folder import RunFolder
-from ldm.runs.load import find_run, knows_people, load_model, people_vectors, step_of
+from ldm.runs.load import Step, find_run, knows_people, load_model, people_vectors, step_of
 
 TOKEN = "sks"
 """What stands for the person where a run does not say it."""
@@ -115,11 +115,11 @@ def _networks(folder: RunFolder) -> set[str]:
     found = {str(file.metadata["face_encoder"]) for file in files if file.metadata.get("face_encoder")}
     if folder.lightning_config.is_file():
         lightning = OmegaConf.load(folder.lightning_config)
-        node = OmegaConf.select(lightning, "lightning.callbacks.identity")
+        node = OmegaConf.select(lightning, "lightning.callbacks.best")
         if node is not None and not (node.get("params") or {}).get("disabled", False):
             from evaluation.judges import load_judge
 
-            found.add(load_judge((node.get("params") or {}).get("judge", "auto")).encoder_name)
+            found.add(load_judge((node.get("params") or {}).get("judge", "yunet-sface")).encoder_name)
     return found
 
 
@@ -129,7 +129,7 @@ def draw_people(
     prompts: Sequence[TaskPrompt],
     wanted: Mapping[str, Any],
     out: Path,
-    step: int | None = None,
+    step: Step = None,
     sd: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:

@@ -11,7 +11,7 @@ from ldm.files import require_writable
 from ldm.modules.artifacts import read_artifact
 from ldm.modules.embedding_manager import FORMAT
 from ldm.runs.folder import RunFolder
-from ldm.runs.load import find_run, step_of
+from ldm.runs.load import Step, find_run, step_of
 from ldm.runs.rebuild import require_words_of
 from ldm.weights.people import People, find_basis, people_of, read_basis
 from ldm.weights.read import read_words
@@ -38,7 +38,7 @@ class Extracted:
 
 
 def extract_people(
-    run: Path, sd: Path | None = None, step: int | None = None, out: Path = Path("weights"), names: Sequence[str] = ()
+    run: Path, sd: Path | None = None, step: Step = None, out: Path = Path("weights"), names: Sequence[str] = ()
 ) -> tuple[list[Extracted], list[Path]]:
     """Write the trained people of a run and their basis into ``out``; the files of each, and those of the basis.
 

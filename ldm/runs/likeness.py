@@ -1,5 +1,6 @@
-"""How much the people of a run look like their photos, as far as they have been learned."""
+"""Whom a run learns from which photos, by which words they are drawn, and how much pictures look like them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,17 @@ import pytorch_lightning as pl
 from PIL import Image
 
 from evaluation.identity import IdentityScores, Judge, Vector, score_vectors
-from ldm.faces.photos import read_photo
+from ldm.faces.photos import PhotoError, read_photo
 from ldm.runs.draw import DrawSettings
 from ldm.runs.draw_vectors import draw_vectors
-from ldm.runs.load import manager_of, people_vectors
+from ldm.runs.load import knows_people, manager_of, people_vectors
 from ldm.runs.pictures import grid
+
+MAX_PHOTOS = 16
+"""Of a person, by which a judge knows them; of more, so many are taken evenly."""
+
+NOUNS = "(?:young |old )?(?:person|man|woman|child|girl|boy|face)"
+"""What follows a person's word in DreamBooth's prompts: 'a photo of sks person'."""
 
 
 class HasPath(Protocol):
@@ -22,7 +29,15 @@ class HasPath(Protocol):
 
     @property
     def path(self) -> Path:
-        """The aligned picture."""
+        """The picture."""
+
+
+class HasPathAndPrompt(HasPath, Protocol):
+    """What is listed of a photo that has a prompt."""
+
+    @property
+    def prompt(self) -> Any:
+        """Its ``ldm.data.prompts.Prompt``."""
 
 
 @runtime_checkable
@@ -34,16 +49,55 @@ class KnowsPhotos(Protocol):
     owner: Sequence[int]
 
 
+@runtime_checkable
+class ShowsOne(Protocol):
+    """A training data set of somebody who has a word, like ``InstancePictures``; without a word it shows nobody."""
+
+    token: str | None
+    photos: Sequence[HasPathAndPrompt]
+
+
+@runtime_checkable
+class ShowsSeveral(Protocol):
+    """Several of them, like ``SeveralPictures``."""
+
+    parts: Sequence[ShowsOne]
+
+
 def photos_of(trainer: pl.Trainer) -> dict[str, list[Path]]:
     """The training photos of each person, people in the order in which the run counts them; empty if not known."""
-    datasets = getattr(trainer.datamodule, "datasets", {})  # type: ignore[attr-defined]
-    data = datasets.get("train")
-    if not isinstance(data, KnowsPhotos):
-        return {}
-    photos: dict[str, list[Path]] = {person: [] for person in data.people}
-    for record, owner in zip(data.records, data.owner, strict=True):
-        photos[data.people[owner]].append(record.path)
-    return photos
+    return photos_in(getattr(trainer.datamodule, "datasets", {}).get("train"))  # type: ignore[attr-defined]
+
+
+def photos_in(data: object) -> dict[str, list[Path]]:
+    """The same of a data set."""
+    if isinstance(data, KnowsPhotos):
+        photos: dict[str, list[Path]] = {person: [] for person in data.people}
+        for record, owner in zip(data.records, data.owner, strict=True):
+            photos[data.people[owner]].append(record.path)
+        return photos
+    parts = data.parts if isinstance(data, ShowsSeveral) else [data]
+    shown = [part for part in parts if isinstance(part, ShowsOne) and part.token]
+    return {str(part.token): [photo.path for photo in part.photos] for part in shown}
+
+
+def words_of(trainer: pl.Trainer) -> dict[str, str]:
+    """What stands in prompts for each person who has a word of their own."""
+    data = getattr(trainer.datamodule, "datasets", {}).get("train")  # type: ignore[attr-defined]
+    parts = data.parts if isinstance(data, ShowsSeveral) else [data]
+    shown = [part for part in parts if isinstance(part, ShowsOne) and part.token]
+    return {str(part.token): called(str(part.token), part.photos[0].prompt.text) for part in shown}
+
+
+def called(token: str, instance_prompt: str | None) -> str:
+    """What stands for a person in prompts: the word, with the noun that followed it in training.
+
+    >>> called("sks", "a photo of {name} person")
+    'sks person'
+    """
+    word = rf"(?:\{{name\}}|\[name\]|\[trigger\]|(?<!\w){re.escape(token)})"
+    noun = re.search(rf"{word}\s+({NOUNS})\b", instance_prompt or "")
+    return f"{token} {noun[1]}" if noun else token
 
 
 @dataclass(frozen=True)
@@ -62,21 +116,29 @@ class Reference:
 
 
 def references_of(judge: Judge, photos: Mapping[str, Sequence[Path]]) -> list[Reference]:
-    """What the judge sees in each person's photos; a photo in which it sees no face is left out.
+    """What the judge sees in each person's photos; one in which it sees no face, or that is unreadable, is left out.
 
     Raises:
         ValueError: it sees no face in any photo of a person.
     """
     found = []
     for name, paths in photos.items():
-        seen = [(path, vector) for path in paths if (vector := judge.vector(read_photo(path))) is not None]
+        places = np.linspace(0, len(paths) - 1, min(MAX_PHOTOS, len(paths))).round().astype(int)
+        seen = [(paths[i], vector) for i in places if (vector := _face_in(judge, paths[i])) is not None]
         if not seen:
             raise ValueError(
-                f"lightning.callbacks.identity: judge {judge.name} finds no face in the training photos of {name} "
-                f"({', '.join(path.name for path in paths[:3])}): align them with --mode ffhq, or set disabled: true"
+                f"judge {judge.name} finds no face in the training photos of {name} "
+                f"({', '.join(path.name for path in paths[:3]) or 'there are none'}): align them with --mode ffhq"
             )
         found.append(Reference(name, seen[0][0], np.mean([vector for _, vector in seen], axis=0, dtype=np.float32)))
     return found
+
+
+def _face_in(judge: Judge, photo: Path) -> Vector | None:
+    try:
+        return judge.vector(read_photo(photo))
+    except PhotoError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -101,27 +163,31 @@ def portray(
     judge: Judge,
     references: Sequence[Reference],
     undetected: float,
-    prompts: Sequence[str],
+    prompts: Mapping[str, Sequence[str]],
     settings: DrawSettings,
 ) -> list[Likeness]:
     """Draw and score each person that the pipeline's model has learned so far.
 
-    Picture i of a person has prompt i of ``prompts`` (beginning again after the last) and seed ``settings.seed + i``.
+    Picture i of a person has prompt i of theirs (beginning again after the last) and seed ``settings.seed + i``.
 
     Args:
         pipeline: a ``PersonPipeline``.
         judge: who looks.
         references: of the people, by their place in the run.
         undetected: what a picture without a face counts as.
-        prompts: with the first placeholder in them.
+        prompts: by the person's name; on the celeb basis with the first placeholder in them, whoever it is.
         settings: how to draw; ``num_samples`` pictures a person.
     """
-    learned = [person for person in manager_of(pipeline.model).memory.trained() if person < len(references)]
-    asked = [prompts[i % len(prompts)] for i in range(settings.num_samples)]
+    by_number = knows_people(pipeline.model)
+    learned = list(manager_of(pipeline.model).memory.trained()) if by_number else range(len(references))
     seeds = [settings.seed + i for i in range(settings.num_samples)]
     found = []
     for person in learned:
-        vectors = people_vectors(pipeline.model, [person]).expand(len(asked), -1, -1)  # (N, E, D)
+        if person >= len(references) or references[person].name not in prompts:
+            continue
+        own = prompts[references[person].name]
+        asked = [own[i % len(own)] for i in range(settings.num_samples)]
+        vectors = people_vectors(pipeline.model, [person]).expand(len(asked), -1, -1) if by_number else None
         pictures = draw_vectors(pipeline, asked, vectors, seeds, settings)
         scores = score_vectors(references[person].vector, judge.vectors(pictures), undetected)
         found.append(Likeness(references[person], asked, pictures, scores))

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from ldm.modules.artifacts import read_artifact
+from ldm.runs.best_mark import best_step
 from ldm.runs.folder import RunFolder
 from ldm.runs.new_faces import describe_photos
 from ldm.runs.rebuild import rebuilt
@@ -15,6 +16,9 @@ from ldm.runs.rebuild import rebuilt
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
     from ldm.models.diffusion.pipelines import PersonPipeline
+
+Step = int | Literal["last", "best"] | None
+"""A training step, counted from 0; None is the last, "best" the one that ``callbacks.best`` or ``rank`` marked."""
 
 LOGS = Path("logs")
 """Where runs lie unless training was told otherwise."""
@@ -32,20 +36,24 @@ def find_run(run: Path) -> RunFolder:
     return RunFolder.open(LOGS / run if len(run.parts) == 1 and not run.exists() else run)
 
 
-def step_of(run: RunFolder, step: int | None) -> int:
-    """``step``, or the last one if None, of which the run has exported files.
+def step_of(run: RunFolder, step: Step) -> int:
+    """The step that is meant, of which the run has exported files.
 
     Raises:
-        LookupError: it has none; the steps that there are, are listed.
+        LookupError: it has none (the steps that there are, are listed), or none is marked as the best.
+        ValueError: it is no step.
     """
-    run.exported(step)
-    return run.steps()[-1] if step is None else step
+    if isinstance(step, str) and step not in ("last", "best"):
+        raise ValueError(f"step {step!r}: a training step is a number counted from 0, 'last' or 'best'")
+    number = best_step(run) if step == "best" else None if step == "last" else step
+    run.exported(number)
+    return run.steps()[-1] if number is None else int(number)
 
 
 def load_model(
     run: Path,
     sd: Path | None = None,
-    step: int | None = None,
+    step: Step = None,
     loaded: "LatentDiffusion | None" = None,
     ema: bool | None = None,
 ) -> "LatentDiffusion":
@@ -55,7 +63,7 @@ def load_model(
         run: the run's folder, or its name in ``logs/``.
         sd: weights to use instead of those that the run was trained on; where the networks themselves were trained,
             it is always the run's own that are taken.
-        step: counted from 0; the last one if None.
+        step: counted from 0; the last one if None; "best" is the one marked.
         loaded: the same run's model after an earlier step: taken over where only small files differ.
         ema: of a single file with two sets of weights, the averaged one; None takes those that the run was trained on.
 
@@ -66,7 +74,7 @@ def load_model(
             are none.
     """
     folder = find_run(run)
-    files = folder.exported(step)
+    files = folder.exported(step_of(folder, step))
     artifacts = [read_artifact(file) for file in files if file.suffix == ".safetensors"]
     networks = next((file for file in files if (file / "model_index.json").is_file()), None)
     if loaded is None or networks is not None:
@@ -167,7 +175,7 @@ def _require_placeholders(manager: Any, num_people: int) -> None:
 def load(
     run: Path | str,
     people: Sequence[int] | None = None,
-    step: int | None = None,
+    step: Step = None,
     sd: Path | None = None,
     sampler: str | None = None,
     photos: Sequence[Path | str] | None = None,
@@ -182,7 +190,7 @@ def load(
     Args:
         run: the run's folder, or its name in ``logs/``.
         people: who stands for the first placeholder, the second, ...; None takes all in the order of training.
-        step: counted from 0; the last one if None.
+        step: counted from 0; the last one if None; "best" is the one marked.
         sd: weights to use instead of those that the run was trained on.
         sampler: ddim, dpm++, euler, pndm or ddpm; the model's own if None.
         photos: instead of ``people``, photos of people who were never trained; of a run with test_mode image or all.

@@ -18,6 +18,7 @@ from evaluation.task_prompts import TaskPrompt, named_in, with_placeholders
 from evaluation.vision import PictureNetwork
 from ldm.faces.photos import PhotoError, read_photo
 from ldm.runs.evaluated import EvaluatedRun, asked_of, draw_people, drawings
+from ldm.runs.load import Step, step_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Plan:
     people: Sequence[int] = ()
     others: Path | None = None
     pictures: Path | None = None
-    step: int | None = None
+    step: Step = None
     sd: Path | None = None
     noun: str = "person"
     drawing: Mapping[str, Any] = field(default_factory=dict)
@@ -210,7 +211,7 @@ def _settings(run: EvaluatedRun, panel: Panel, plan: Plan, side_px: int) -> dict
     """Whatever is needed to get the same numbers again."""
     return {
         "run": run.folder.path.as_posix(),
-        "step": "last" if plan.step is None else plan.step,
+        "step": step_of(run.folder, plan.step),
         "people": [run.people[person].name for person in plan.people],
         "conditioned by": sorted(run.conditioned_by) or "no face network",
         "judges": [judge.name for judge in panel.judges],

@@ -11,14 +11,14 @@ from evaluation.prior import ClassPictures
 from evaluation.task_prompts import TaskPrompt, named_in
 from ldm.runs.draw import DrawSettings, draw_prompt
 from ldm.runs.evaluated import EvaluatedRun
-from ldm.runs.load import load_model, step_of, untrained
+from ldm.runs.load import Step, load_model, step_of, untrained
 
 
 def class_pictures(
     run: EvaluatedRun,
     prompts: Sequence[TaskPrompt],
     wanted: dict[str, Any],
-    step: int | None = None,
+    step: Step = None,
     sd: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[ClassPictures]:

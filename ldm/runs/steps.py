@@ -17,3 +17,8 @@ class StepEnd:
         """Whether steps were made since this was last asked."""
         before, self._seen = self._seen, trainer.global_step
         return self._seen != before
+
+
+def steps_left(trainer: pl.Trainer) -> float:
+    """Optimizer steps until the run's end; infinite if nothing ends it."""
+    return max(0.0, trainer.estimated_stepping_batches - trainer.global_step)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ldm.commands.drawing_models import parse_people, parse_steps
+from ldm.commands.drawing_models import parse_people
+from ldm.commands.steps import parse_steps
 from tests.commands.generating import generate, refused
 
 
@@ -92,6 +93,6 @@ def test_people_that_cannot_be_read(text: str) -> None:
 def test_people_and_steps_as_written() -> None:
     assert parse_people("3, 1") == [3, 1]
     assert parse_people("3,-1") == [3, 3]
-    assert parse_steps("199, last") == [199, None]
+    assert parse_steps("199, last,best") == [199, None, "best"]
     with pytest.raises(ValueError, match="write training steps with commas between, like 199,399, or last"):
         parse_steps("199;399")

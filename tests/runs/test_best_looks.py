@@ -1,4 +1,4 @@
-"""The looks of the early stop: what is drawn, scored and logged, and that a run does not notice."""
+"""The looks at the best checkpoint: what is drawn, scored and logged, and that a run does not notice."""
 
 import json
 import logging
@@ -15,12 +15,14 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from evaluation.identity import Vector
-from evaluation.judges import strangers_percentile
+from evaluation.judges import calibration, strangers_percentile
 from ldm.modules.artifacts import read_artifact
-from ldm.runs import identity
-from ldm.runs.identity import StopOnIdentity
+from ldm.runs import best, look, look_log, look_people
+from ldm.runs.best import BestCheckpoint
 from ldm.runs.loggers import Row
 from tests.tiny_model import train_people
+
+PROMPTS = ["a photo of {}", "a photo of {}, smiling"]
 
 
 class FakeJudge:
@@ -46,7 +48,7 @@ class FakeJudge:
 def judge(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeJudge]:
     def install(*cosines: float | None) -> FakeJudge:
         made = FakeJudge(*cosines)
-        monkeypatch.setattr(identity, "load_judge", lambda _name: made)
+        monkeypatch.setattr(look_people, "load_judge", lambda _name: made)
         return made
 
     return install
@@ -57,20 +59,21 @@ class Kept:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rows: list[Row] = []
-        monkeypatch.setattr(identity, "log_people", lambda _loggers, rows, _step: self.rows.extend(rows))
+        monkeypatch.setattr(look_log, "log_people", lambda _loggers, rows, _step: self.rows.extend(rows))
 
 
 def learn(model: Path, manifest: Path, logdir: Path, *more: str, **params: Any) -> Path:
-    given = [f"lightning.callbacks.identity.params.{key}={json.dumps(value)}" for key, value in params.items()]
+    params = {"max_share": None, "patience": 0, "sampler": None} | params
+    given = [f"lightning.callbacks.best.params.{key}={json.dumps(value)}" for key, value in params.items()]
     return train_people(model, manifest, logdir, "lightning.callbacks.image_logger.params.disabled=true", *given, *more)
 
 
 def test_a_look_is_logged_and_changes_nothing(
     judge, tiny_model: Path, tiny_manifest: Path, tiny_run: Path, tmp_path: Path, monkeypatch, caplog
 ) -> None:
-    looking, kept = judge(0.5, None, 0.3, 0.4, 0.1, 0.2), Kept(monkeypatch)
+    looking, kept = judge(0.4, 0.1, 0.2, 0.5, None, 0.3), Kept(monkeypatch)  # three of the class, then of the people
     with caplog.at_level(logging.INFO):
-        run = learn(tiny_model, tiny_manifest, tmp_path, every_n_steps=3, num_pictures=3, batch_size=2)
+        run = learn(tiny_model, tiny_manifest, tmp_path, every_n_steps=3, num_pictures=3, batch_size=2, prompts=PROMPTS)
     undetected = strangers_percentile(looking, 16)
     means = [(0.5 + undetected + 0.3) / 3, (0.4 + 0.1 + 0.2) / 3]
     events = EventAccumulator(str(run / "tensorboard"))
@@ -83,7 +86,12 @@ def test_a_look_is_logged_and_changes_nothing(
     assert scalars("val/identity/eileen_collins") == [(2, means[0]), (5, means[0])]
     assert scalars("val/identity/grace_hopper") == [(2, means[1]), (5, means[1])]
     assert scalars("val/detected") == [(2, 5 / 6), (5, 5 / 6)]
-    assert all(event.value > 0 for event in events.Scalars("val/identity_seconds"))
+    assert all(event.value > 0 for event in events.Scalars("val/look_s"))
+    known = calibration(looking, 16)
+    score = (sum(means) / 2 - known.stranger) / (known.same - known.stranger)
+    assert scalars("val/score") == [(2, score), (5, score)], "nobody judges prompts; no network is trained"
+    mark = json.loads((run / "checkpoints" / "best.json").read_text())
+    assert (mark["step"], mark["pareto"], mark["judge"], mark["prompt_judge"]) == (5, [2, 5], "yunet+sface", None)
     [image, _] = events.Images("val/people")
     assert (image.width, image.height) == (4 * 18 + 2, 2 * 18 + 2)
     assert [path.name for path in sorted((run / "images" / "val").iterdir())] == [
@@ -99,12 +107,12 @@ def test_a_look_is_logged_and_changes_nothing(
         ("grace_hopper", "a photo of sks, smiling", 2, 0.1),
         ("grace_hopper", "a photo of sks", 2, 0.2),
     ]
-    pictures = [np.asarray(picture) for picture in looking.seen]
+    pictures = [np.asarray(picture) for picture in looking.seen[3:]]
     assert not np.array_equal(pictures[0], pictures[2]), "each picture has its own seed"
     assert not np.array_equal(pictures[0], pictures[3]), "each person is drawn, from the same seeds"
-    assert "identity after step 2: " in caplog.text
+    assert "look after step 2: score " in caplog.text
     assert "a face in 5 of 6 pictures" in caplog.text
-    assert caplog.text.count("the judge (yunet+sface) is the network that conditions; fine for stopping, not") == 1
+    assert caplog.text.count("the judge (yunet+sface) is the network that conditions; fine for choosing, not") == 1
     for name in ("embeddings_gs-5.safetensors", "embeddings_gs-1.safetensors"):
         ours, without = (read_artifact(folder / "checkpoints" / name).tensors for folder in (run, tiny_run))
         assert all(torch.equal(ours[key], without[key]) for key in ours.keys() | without.keys())
@@ -116,14 +124,14 @@ def test_it_looks_with_the_averages_in_evaluation_mode_without_global_draws(
     judge(0.5)
     uses: list[str] = []
     modes: list[tuple[bool, bool, bool]] = []
-    portray, look = identity.portray, StopOnIdentity.look
+    portray, looked = look.portray, BestCheckpoint.look
 
     def generators() -> tuple[Any, ...]:
         return torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()
 
-    def watched(self: StopOnIdentity, trainer: Any, model: Any) -> None:
+    def watched(self: BestCheckpoint, trainer: Any, model: Any) -> None:
         before, training = generators(), model.training
-        look(self, trainer, model)
+        looked(self, trainer, model)
         assert generators() == before
         modes.append((training, model.personalization.training, model.training))
 
@@ -131,9 +139,9 @@ def test_it_looks_with_the_averages_in_evaluation_mode_without_global_draws(
         assert not any(part.training for part in pipeline.model.modules())
         return portray(pipeline, *rest)
 
-    monkeypatch.setattr(identity, "averaged", lambda _trainer, _model, use: uses.append(use) or nullcontext())
-    monkeypatch.setattr(identity, "portray", portrayed)
-    monkeypatch.setattr(StopOnIdentity, "look", watched)
+    monkeypatch.setattr(best, "averaged", lambda _trainer, _model, use: uses.append(use) or nullcontext())
+    monkeypatch.setattr(look, "portray", portrayed)
+    monkeypatch.setattr(BestCheckpoint, "look", watched)
     learn(tiny_model, tiny_manifest, tmp_path, every_n_steps=6, num_pictures=1)
     assert uses == ["previews"]
     assert modes == [(True, True, True)]

@@ -114,7 +114,8 @@ def lora(
       python -m ldm convert lora pytorch_lora_weights.safetensors person.safetensors --to kohya
     """
     from ldm.weights.compvis import LIKE_SD1
-    from ldm.weights.lora_files import is_kohya, read_lora, write_diffusers_lora, write_kohya
+    from ldm.weights.lora_files import is_kohya, read_lora, write_diffusers_lora
+    from ldm.weights.lora_kohya import write_kohya
 
     require_suffix(out, ".safetensors")
     found = read_lora(source, like or LIKE_SD1)

@@ -62,7 +62,8 @@ def extract_lora(
 
       python -m ldm convert extract-lora weights/sd-v1-4 logs/RUN/checkpoints/model_gs-999 ann.safetensors --rank 32
     """
-    from ldm.weights.lora_files import write_diffusers_lora, write_kohya
+    from ldm.weights.lora_files import write_diffusers_lora
+    from ldm.weights.lora_kohya import write_kohya
     from ldm.weights.merge import extract_lora as extracted
 
     require_suffix(out, ".safetensors")

@@ -5,6 +5,7 @@ Source: Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models"; th
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -128,6 +129,7 @@ class LoraAdapter(Personalization):
             self._load_one(artifact)
 
     def _load_one(self, artifact: Artifact) -> None:
+        artifact = replace(artifact, tensors={_with_weight(key): value for key, value in artifact.tensors.items()})
         require_fit(artifact.tensors, self._networks)
         [own] = self.export()
         given, here = (json.loads(one.metadata.get(METADATA, "{}")) for one in (artifact, own))
@@ -148,7 +150,13 @@ class LoraAdapter(Personalization):
 
 def _file_key(network: str, key: str) -> str:
     """A key as other programs know it: CLIP's layers lie in ``text_model`` there."""
+    key = _with_weight(key)
     return f"text_model.{key}" if network == TEXT and layer_of(key) and not key.startswith("text_model.") else key
+
+
+def _with_weight(key: str) -> str:
+    """PEFT calls a DoRA's lengths ``lora_magnitude_vector``; transformers reads them only with ``.weight`` behind."""
+    return f"{key}.weight" if key.endswith(".lora_magnitude_vector") else key
 
 
 def _plain(value: Any) -> Any:

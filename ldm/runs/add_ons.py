@@ -15,7 +15,8 @@ from ldm.modules.lora_fit import TEXT, UNET, require_fit
 from ldm.modules.placeholders import word_ends
 from ldm.runs.aligned_folder import sha256_of
 from ldm.weights.compvis import LIKE_SD1
-from ldm.weights.lora_files import SETTINGS, in_peft_names, kohya_names
+from ldm.weights.lora_files import SETTINGS, in_peft_names, require_lora
+from ldm.weights.lora_kohya import by_layer, is_layer, kohya_names, layer_from
 from ldm.weights.tensors import read_tensors
 from ldm.weights.textual_inversion import read_embedding
 
@@ -69,6 +70,7 @@ def add_loras(pipeline: Any, loras: Sequence[LoraFile], ignore_unmatched: bool =
     added: dict[str, float] = {}
     for lora in loras:
         file = read_tensors(lora.path)
+        require_lora(file)
         tensors = as_peft(file.tensors, like)
         try:
             fitting = require_fit(tensors, networks, ignore_unmatched)
@@ -97,21 +99,24 @@ def as_peft(tensors: Mapping[str, Tensor], like: Path) -> dict[str, Tensor]:
     Args:
         tensors: by any of the names.
         like: a diffusers folder of the model, for the names of its layers.
+
+    Raises:
+        ValueError: a DoRA holds the lengths of columns.
     """
     if not any(".lora_down." in key for key in tensors):
         return in_peft_names(tensors)
-    layers, named = kohya_names(like), {}
-    for key, tensor in tensors.items():
-        layer, _, part = key.partition(".")
-        there = layers.get(layer, layer)
-        if part == "lora_down.weight":
-            named[f"{there}.lora_A.weight"] = tensor
-        elif part == "lora_up.weight":
-            alpha = tensors.get(f"{layer}.alpha")
-            rank = tensors[f"{layer}.lora_down.weight"].shape[0]
-            named[f"{there}.lora_B.weight"] = tensor if alpha is None else tensor * (float(alpha) / rank)
-        elif part != "alpha":
-            named[key] = tensor
+    layers = kohya_names(like)
+    named: dict[str, Tensor] = {}
+    for stem, parts in by_layer(tensors).items():
+        there = layers.get(stem, stem)
+        if not is_layer(parts):
+            named |= {f"{stem}.{part}": tensor for part, tensor in parts.items()}
+            continue
+        layer = layer_from(stem, parts)
+        named[f"{there}.lora_A.weight"] = layer.down
+        named[f"{there}.lora_B.weight"] = layer.up * (layer.alpha / layer.rank)
+        if (lengths := layer.lengths_for_peft()) is not None:
+            named[f"{there}.lora_magnitude_vector.weight"] = lengths
     return named
 
 

@@ -55,8 +55,13 @@ def _starts(*prefixes: str) -> Callable[[Names], bool]:
 
 
 RULES: tuple[tuple[Family, Callable[[Names], bool]], ...] = (
-    (Family("lora", "a LyCORIS (LoHa, LoKr or IA3)"), _any("hada_w1", "lokr_w1", ".on_input")),
+    (Family("lora", "a LyCORIS (LoHa)"), _any(".hada_w1")),
+    (Family("lora", "a LyCORIS (LoKr)"), _any(".lokr_w1")),
+    (Family("lora", "a LyCORIS (IA3)"), _any(".on_input")),
+    (Family("lora", "a LyCORIS (OFT)"), _any(".oft_blocks", ".oft_diag")),
+    (Family("lora", "a DoRA in kohya's form"), _any(".dora_scale")),
     (Family("lora", "a LoRA in kohya's form"), _any(".lora_down.weight", ".lora_up.weight")),
+    (Family("lora", "a DoRA in diffusers' form"), _any(".lora_magnitude_vector")),
     (Family("lora", "a LoRA in diffusers' form"), _any(".lora_A", ".lora_B", ".lora.down", ".lora.up", "_lora.down")),
     (Family("embedding", "a textual inversion of Stable Diffusion XL"), lambda names: {"clip_l", "clip_g"} <= {*names}),
     (Family("embedding", "a textual inversion"), lambda names: {"emb_params"} == {*names}),

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ldm.weights.lora_files import Lora, LoraLayer
+from ldm.weights.lora_layers import Lora, LoraLayer
 from ldm.weights.read import Parts
 
 ALL = ("unet", "text_encoder", "vae")
@@ -60,7 +60,7 @@ def _pairs(first: Parts, second: Parts, parts: tuple[str, ...]) -> Iterator[tupl
 
 @torch.no_grad()
 def merge_lora(model: Parts, lora: Lora, scale: float = 1.0) -> None:
-    """Put a LoRA into the weights of ``model``: W + scale * alpha / rank * B A.
+    """Put a LoRA into the weights of ``model``: W + scale * alpha / rank * B A; of a DoRA, so much of the way.
 
     Raises:
         ValueError: the model lacks layers that the LoRA changes, or has them in other sizes; they are listed.
@@ -68,7 +68,7 @@ def merge_lora(model: Parts, lora: Lora, scale: float = 1.0) -> None:
     weights = _weights(model)
     faults = []
     for name, layer in lora.layers.items():
-        shape = tuple(layer.change().shape)
+        shape = layer.shape
         if name not in weights:
             faults.append(f"{name}: not in the model")
         elif weights[name].shape != shape:
@@ -80,7 +80,7 @@ def merge_lora(model: Parts, lora: Lora, scale: float = 1.0) -> None:
         )
     for name, layer in lora.layers.items():
         weight = weights[name]
-        weight.data = (weight.float() + scale * layer.change()).to(weight.dtype)
+        weight.data = layer.changed(weight, scale).to(weight.dtype)
 
 
 def _weights(model: Parts) -> dict[str, Any]:

@@ -87,7 +87,11 @@ def test_dora_trains_lengths_too(tiny_model: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"rank": 3, "alpha": 6}, {"train_text_encoder": True, "use_rslora": True}, {"use_dora": True}],
+    [
+        {"rank": 3, "alpha": 6},
+        {"train_text_encoder": True, "use_rslora": True},
+        {"train_text_encoder": True, "use_dora": True},
+    ],
     ids=["alpha", "both networks", "dora"],
 )
 def test_what_was_exported_can_be_taken_back(tiny_model: Path, tmp_path: Path, options: Any) -> None:
@@ -105,7 +109,11 @@ def test_what_was_exported_can_be_taken_back(tiny_model: Path, tmp_path: Path, o
 
 @pytest.mark.parametrize(
     "options",
-    [{"rank": 3, "alpha": 6}, {"train_text_encoder": True, "use_rslora": True}, {"use_dora": True}],
+    [
+        {"rank": 3, "alpha": 6},
+        {"train_text_encoder": True, "use_rslora": True},
+        {"train_text_encoder": True, "use_dora": True},
+    ],
     ids=["alpha", "both networks", "dora"],
 )
 def test_diffusers_draws_the_same_from_the_file(tiny_model: Path, tmp_path: Path, options: Any) -> None:
@@ -132,6 +140,16 @@ def test_training_can_start_from_a_file(tiny_model: Path, tmp_path: Path) -> Non
     again = read_model(tiny_model)
     LoraAdapter(rank=2, lora_ckpt=file).attach(again.unet, again.text_encoder)
     assert predict(again.unet).equal(predict(parts.unet))
+
+
+def test_lengths_under_pefts_own_name_are_taken_too(tiny_model: Path) -> None:
+    [written] = attached(tiny_model, use_dora=True)[0].export()
+    older = {key.replace("_vector.weight", "_vector"): tensor.clone() + 1 for key, tensor in written.tensors.items()}
+    assert older.keys() != written.tensors.keys()
+    lora, _ = attached(tiny_model, use_dora=True)
+    lora.load([Artifact("lora", older, written.metadata)])
+    [taken] = lora.export()
+    assert all(taken.tensors[key].equal(tensor + 1) for key, tensor in written.tensors.items())
 
 
 def test_a_rank_larger_than_a_layer_is_refused(tiny_model: Path) -> None:

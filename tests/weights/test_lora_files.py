@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ldm.weights.lora_files import kohya_name, read_lora, write_diffusers_lora, write_kohya
+from ldm.weights.lora_files import read_lora, write_diffusers_lora
+from ldm.weights.lora_kohya import kohya_name, write_kohya
 from ldm.weights.modelspec import tensor_hash
 from ldm.weights.tensors import read_tensors
 from tests.weights.pictures import picture, pipeline
@@ -149,13 +150,20 @@ def test_names_by_the_older_layout_are_known(peft: Path, small: Path, tmp_path: 
 
 def test_what_cannot_be_converted_is_refused(peft: Path, small: Path, single: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    save_file({"unet.a.lora_A.weight": torch.zeros(2, 2), "unet.a.lora_magnitude_vector": torch.zeros(2)}, path)
-    with pytest.raises(ValueError, match=r"is a DoRA \(1 magnitudes, first unet\.a\.lora_magnitude_vector\): programs"):
-        read_lora(path)
     save_file({"unet.a.lora_A.weight": torch.zeros(2, 2), "foreign": torch.zeros(2, 2)}, path)
     with pytest.raises(ValueError, match=r"1 tensors belong to no layer of a LoRA, first foreign"):
         read_lora(path)
     save_file({"lora_unet_other.lora_down.weight": torch.zeros(2, 2)}, path)
+    with pytest.raises(ValueError, match=r"1 tensors belong to no layer of a LoRA, first half of lora_unet_other"):
+        read_lora(path, small)
+    both = {f"lora_unet_other.lora_{part}.weight": torch.zeros(2, 2) for part in ("down", "up")}
+    save_file(both | {"lora_unet_other.lora_mid.weight": torch.zeros(2, 2)}, path)
+    with pytest.raises(ValueError, match=r"belong to no layer of a LoRA, first lora_unet_other\.lora_mid\.weight"):
+        read_lora(path, small)
+    save_file({"lora_unet_other.lokr_w1": torch.zeros(2, 2)}, path)
+    with pytest.raises(ValueError, match=r"is a LyCORIS \(LoKr\): its changes are no products of two thin matrices"):
+        read_lora(path, small)
+    save_file(both, path)
     with pytest.raises(
         ValueError, match=r"1 of its 1 layers are not in the model .*, first lora_unet_other: is it a Lo"
     ):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from evaluation.identity import Judge
     from evaluation.report import Report
     from evaluation.scores import PromptJudge
+    from evaluation.summary import PictureDistance
     from ldm.runs.evaluated import EvaluatedRun
     from ldm.runs.load import Step as LoadedStep
     from ldm.runs.personalization import Panel
@@ -130,18 +131,26 @@ def panel_of(
     Raises:
         ValueError: no judge is here whose network had no part in training; says how to get one.
     """
-    from evaluation import perceptual
-    from evaluation.summary import PictureDistance, Ssim
     from evaluation.vision import PictureNetwork
     from ldm.runs.personalization import Panel
 
-    distance: PictureDistance = perceptual.PerceptualDistance() if perceptual.is_installed() else Ssim()
     return Panel(
         judges=judges_of(judge, run.conditioned_by if run else frozenset()),
-        distance=distance,
+        distance=distance_of(),
         prompts=prompt_judge_of(clip, celeba),
         networks=[PictureNetwork(folder) for folder in networks],
     )
+
+
+def distance_of() -> "PictureDistance":
+    """What says how different pictures look: the perceptual distance where its weight files are, else 1 - SSIM."""
+    from evaluation.perceptual import PerceptualPairs
+    from evaluation.summary import Ssim
+    from ldm.modules import perceptual
+
+    if not perceptual.is_installed():
+        return Ssim()
+    return PerceptualPairs(perceptual.PerceptualDistance("alex"), "st-lpips (alex)")
 
 
 def judges_of(names: list[str] | None, conditioned_by: frozenset[str]) -> "list[Judge]":

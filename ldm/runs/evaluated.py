@@ -1,7 +1,8 @@
 """What an evaluation needs of a run: whom it learned from which photos, by which face networks, and its pictures."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from ldm.faces.photos import list_photos
 from ldm.modules.artifacts import read_artifact
 from ldm.runs.draw import DrawSettings, draw_prompts
 from ldm.runs.folder import RunFolder
+from ldm.runs.likeness import called
 from ldm.runs.load import Step, find_run, knows_people, load_model, people_vectors, step_of
+
+logger = logging.getLogger(__name__)
 
 TOKEN = "sks"
 """What stands for the person where a run does not say it."""
@@ -50,6 +54,7 @@ class EvaluatedRun:
         conditioned_by: the face networks that had a part in training.
         start: the weights that training began with.
         start_ema: of a file with two sets of weights, the averaged one.
+        called: by name, what stands for people who have a word of their own.
     """
 
     folder: RunFolder
@@ -58,6 +63,7 @@ class EvaluatedRun:
     conditioned_by: frozenset[str]
     start: Path | None = None
     start_ema: bool = False
+    called: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, run: Path, photos: Path | None = None) -> "EvaluatedRun":
@@ -81,7 +87,9 @@ class EvaluatedRun:
         model = config.get("model", {}).get("params", {})
         start, averaged = model.get("ckpt_path"), bool(model.get("ckpt_ema", False))
         conditioned_by = frozenset(encoders | _networks(folder))
-        return cls(folder, people, _placeholders(data), conditioned_by, Path(start) if start else None, averaged)
+        words, where = _placeholders(data), Path(start) if start else None
+        named = {people[0].name: called(words[0], data.get("instance_prompt"))} if data.get("token") else {}
+        return cls(folder, people, words, conditioned_by, where, averaged, named)
 
 
 def _people(data: Mapping[str, Any], photos: Path | None, run: Path) -> tuple[list[Learned], set[str]]:
@@ -111,8 +119,7 @@ def _placeholders(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _networks(folder: RunFolder) -> set[str]:
     """The face networks that the exported files and the callbacks name."""
-    files = [read_artifact(file) for file in folder.exported() if file.suffix == ".safetensors"]
-    found = {str(file.metadata["face_encoder"]) for file in files if file.metadata.get("face_encoder")}
+    found = _encoders_in(folder)
     if folder.lightning_config.is_file():
         lightning = OmegaConf.load(folder.lightning_config)
         node = OmegaConf.select(lightning, "lightning.callbacks.best")
@@ -121,6 +128,18 @@ def _networks(folder: RunFolder) -> set[str]:
 
             found.add(load_judge((node.get("params") or {}).get("judge", "yunet-sface")).encoder_name)
     return found
+
+
+def _encoders_in(folder: RunFolder) -> set[str]:
+    """The face networks that the newest exported files name; of files that are broken, those before them."""
+    for step in reversed(folder.steps()):
+        try:
+            files = [read_artifact(file) for file in folder.exported(step) if file.suffix == ".safetensors"]
+        except ValueError as error:
+            logger.warning("%s", error)
+            continue
+        return {str(file.metadata["face_encoder"]) for file in files if file.metadata.get("face_encoder")}
+    return set()
 
 
 def draw_people(

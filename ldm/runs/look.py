@@ -1,5 +1,6 @@
 """A look at a model in training: a few fixed pictures of its people, and three numbers about them."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from ldm.models.diffusion.pipelines import PersonPipeline
 from ldm.runs.draw import DrawSettings
 from ldm.runs.draw_vectors import draw_vectors
 from ldm.runs.likeness import Likeness, Reference, portray
+
+logger = logging.getLogger(__name__)
 
 LOST = 1.0
 """Drift of a class in whose pictures no face is found any more, where there were faces before."""
@@ -120,12 +123,22 @@ class Scorer:
         """What a look will take, by what the class took; of method and pictures that nobody has timed yet."""
         return before.picture_s * self.plan.settings.num_samples * (len(self.prompts) + (before.nearness is not None))
 
-    def before(self, model: Any) -> Before:
-        """The class, drawn by ``model`` as it is before training; this also tells how long a picture takes."""
+    def before(self, model: Any, touched: bool | None = None) -> Before:
+        """The class, drawn by ``model`` as it is before training; this also tells how long a picture takes.
+
+        Where neither drift nor obedience is looked at, one picture is enough to tell it.
+
+        Args:
+            model: the model.
+            touched: whether training changes the class; None asks the model's own method.
+        """
         began = time.perf_counter()
-        pictures = self._draw_class(model)
+        touched = touches_class(model) if touched is None else touched
+        pictures = self._draw_class(model, None if touched or self.prompt_judge else 1)
         faces = self.judge.vectors(pictures)
-        near = nearness([face for face in faces if face is not None], self.vectors) if touches_class(model) else None
+        near = nearness([face for face in faces if face is not None], self.vectors) if touched else None
+        if touched and near is None:
+            logger.warning("drift is not looked at: judge %s finds no face in pictures of the class", self.judge.name)
         obeyed = self._obeyed(pictures, self.plan.class_prompts)
         return Before(near, obeyed or None, (time.perf_counter() - began) / len(pictures))
 
@@ -162,11 +175,12 @@ class Scorer:
             return LOST
         return (near - before.nearness) / (self.calibration.same - self.calibration.stranger)
 
-    def _draw_class(self, model: Any) -> list[Image.Image]:
-        settings = self._settings(model)
-        seeds = [settings.seed + i for i in range(settings.num_samples)]
+    def _draw_class(self, model: Any, count: int | None = None) -> list[Image.Image]:
+        """The class, once for each prompt of a look, or the first ``count`` of these."""
+        settings, prompts = self._settings(model), self.plan.class_prompts[:count]
+        seeds = [settings.seed + i for i in range(len(prompts))]
         with _cheaply(model):
-            return draw_vectors(self.pipeline(model), self.plan.class_prompts, None, seeds, settings)
+            return draw_vectors(self.pipeline(model), prompts, None, seeds, settings)
 
     def _obeyed(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> float | None:
         """The prompt judge's mean over the prompts that ask for something it can see."""

@@ -71,7 +71,7 @@ def learn(model: Path, manifest: Path, logdir: Path, *more: str, **params: Any) 
 def test_a_look_is_logged_and_changes_nothing(
     judge, tiny_model: Path, tiny_manifest: Path, tiny_run: Path, tmp_path: Path, monkeypatch, caplog
 ) -> None:
-    looking, kept = judge(0.4, 0.1, 0.2, 0.5, None, 0.3), Kept(monkeypatch)  # three of the class, then of the people
+    looking, kept = judge(0.2, 0.5, None, 0.3, 0.4, 0.1), Kept(monkeypatch)  # one of the class, then of the people
     with caplog.at_level(logging.INFO):
         run = learn(tiny_model, tiny_manifest, tmp_path, every_n_steps=3, num_pictures=3, batch_size=2, prompts=PROMPTS)
     undetected = strangers_percentile(looking, 16)
@@ -107,7 +107,7 @@ def test_a_look_is_logged_and_changes_nothing(
         ("grace_hopper", "a photo of sks, smiling", 2, 0.1),
         ("grace_hopper", "a photo of sks", 2, 0.2),
     ]
-    pictures = [np.asarray(picture) for picture in looking.seen[3:]]
+    pictures = [np.asarray(picture) for picture in looking.seen[1:]]
     assert not np.array_equal(pictures[0], pictures[2]), "each picture has its own seed"
     assert not np.array_equal(pictures[0], pictures[3]), "each person is drawn, from the same seeds"
     assert "look after step 2: score " in caplog.text

@@ -24,12 +24,12 @@ from evaluation.studies.celeb_basis.pairs import score_pairs
 from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
 from evaluation.studies.names import mean_vector
-from evaluation.studies.pairs import claim
 from evaluation.subjects import Subject
 from ldm.data.manifest import read_people
 from ldm.faces.photos import read_photo
 from ldm.files import write_json
 from ldm.runs.aligned_folder import sha256_of
+from ldm.runs.claim import claim
 from ldm.runs.train import quiet
 
 PAIR_PICTURES = 4

@@ -21,12 +21,12 @@ from evaluation.studies.methods.learn import Cost, learn
 from evaluation.studies.methods.people import Person, align, people_in
 from evaluation.studies.methods.results import Result, read_results
 from evaluation.studies.names import mean_vector
-from evaluation.studies.pairs import claim
 from ldm.data.manifest import read_people
 from ldm.files import write_json
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.artifacts import read_artifact
 from ldm.modules.names import read_names
+from ldm.runs.claim import claim
 from ldm.runs.train import quiet
 from ldm.weights.read import celeb_list, read_defaults, read_model
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ldm.commands.generate_options import ActionUnits
 
@@ -46,7 +46,7 @@ def askings(model: Any, prompts: Sequence[str], wanted: ActionUnits) -> list[Ask
         return [Asking(words, facts={"au": told(one) or "neutral"}) for words, one in zip(said, asked, strict=True)]
     worded = [prompt if part.word in prompt.split() else f"{prompt} {part.word}".strip() for prompt in prompts]
     return [
-        Asking(worded, {"action_units": _vector(one, part.units)}, {"au": told(one) or "neutral", "au_by": "vector"})
+        Asking(worded, {"action_units": vector_of(one, part.units)}, {"au": told(one) or "neutral", "au_by": "vector"})
         for one in asked
     ]
 
@@ -58,11 +58,15 @@ def conditioner(model: Any) -> Any:
     return next((part for part in model.personalization.modules() if isinstance(part, AuConditioner)), None)
 
 
-def _vector(asked: "Sequence[Asked]", units: Sequence[int]) -> Any:
-    """(U,) what is asked for; of the other units nothing is said, for a neutral face all are absent."""
+def vector_of(asked: "Sequence[Asked]", units: Sequence[int], others: Literal["untold", "absent"] = "untold") -> Any:
+    """(U,) what is asked for; of the other units nothing is said, or all are absent, as in a neutral face.
+
+    Raises:
+        ValueError: a unit is none of ``units``, or one side of a face is asked for.
+    """
     import torch
 
-    vector = torch.full((len(units),), torch.nan if asked else 0.0)
+    vector = torch.full((len(units),), torch.nan if asked and others == "untold" else 0.0)
     for one in asked:
         if one.unit not in units:
             raise ValueError(f"AU{one.unit}: this run has learned the action units {', '.join(map(str, units))}")

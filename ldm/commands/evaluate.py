@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ldm.commands import evaluate_faces, evaluate_more, evaluate_people
+from ldm.commands import evaluate_au, evaluate_faces, evaluate_more, evaluate_people
 
 app = typer.Typer(no_args_is_help=True, help="Score generated pictures.")
 
@@ -15,6 +15,7 @@ def evaluate() -> None:
     """Score generated pictures."""
 
 
+app.command()(evaluate_au.au)
 app.command()(evaluate_people.personalization)
 app.command()(evaluate_people.compare)
 app.command()(evaluate_faces.vae)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ldm.modules.lora_fit import TEXT, UNET, require_fit
-from ldm.modules.placeholders import word_ends
+from ldm.modules.placeholders import Placeholders, word_ends
 from ldm.runs.aligned_folder import sha256_of
 from ldm.weights.compvis import LIKE_SD1
 from ldm.weights.lora_files import SETTINGS, in_peft_names, require_lora
@@ -144,6 +144,13 @@ def add_embeddings(pipeline: Any, files: Sequence[Path]) -> dict[str, str]:
             raise ValueError(f"{path}: {token!r} is a person of the run; rename the word")
         pipeline.load_textual_inversion({token: vectors})
         learned[token] = sha256_of(path)
-    if pipeline.placeholders is not None:
-        pipeline.placeholders.ends_word = word_ends(pipeline.tokenizer)
+    _know_new_tokens(pipeline)
     return learned
+
+
+def _know_new_tokens(pipeline: Any) -> None:
+    """Let the words of every part of the run's method (people, action units) know where the new tokens end."""
+    for part in pipeline.model.personalization.modules():
+        for words in vars(part).values():
+            if isinstance(words, Placeholders):
+                words.ends_word = word_ends(pipeline.tokenizer)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.commands.generating import generate, pixels, refused, samples
@@ -61,6 +62,45 @@ def test_a_sweep_by_vector(run: Path, tmp_path: Path) -> None:
     assert len(samples(tmp_path)) == 8
     assert len(samples(tmp_path, au="AU12=2")) == 2
     assert Image.open(tmp_path / "sweep.gif").n_frames == 6
+
+
+def test_a_person_learned_elsewhere_makes_a_face(run: Path, tmp_path: Path) -> None:
+    vectors = 0.02 * torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
+    torch.save({"<ada>": vectors}, tmp_path / "ada.pt")
+    words = ("--run", run, "--prompt", "a photo of <ada>", "--n", 1, "--guidance", 9)
+    for level in (0, 5):
+        generate(*words, "--embedding", tmp_path / "ada.pt", "--au", f"12={level}", "--out", tmp_path / str(level))
+    none, smile = (samples(tmp_path / str(level))[0] for level in (0, 5))
+    assert np.abs(pixels(none) - pixels(smile)).max() > 1
+    assert json.loads(Image.open(smile).info["ldm"])["prompt"] == "a photo of <ada> bop"
+
+
+def test_measured_against_what_was_asked_for(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command from the drawing to the page, with a reader that looks at brightness; and again, nothing anew."""
+    from evaluation.studies.action_units import run as study
+    from ldm.__main__ import main as command
+
+    class Brightness:
+        name, independent, present_from = "brightness", True, {12: 2.5}
+
+        def __call__(self, picture: Image.Image) -> dict[int, float]:
+            return {12: float(np.asarray(picture.convert("L")).mean()) / 51}
+
+    monkeypatch.setattr(study, "_readers", lambda request: ([Brightness()], [6, 12]))
+    words = ["evaluate", "au", "--run", str(run), "--landmarker", "x", "--thresholds", "x", "--units", "12"]
+    words += ["--levels", "0,3,5", "--n", "2", "--out", str(tmp_path / "out"), "--au-guidance", "6"]
+    for _ in range(2):
+        with pytest.raises(SystemExit) as left:
+            command(words)
+        assert not left.value.code
+    told = json.loads((tmp_path / "out" / "report.json").read_text())
+    [row] = told["tables"]["dose-and-response"]
+    assert (row["read by"], row["unit"]) == ("brightness", "AU12 lip corner puller")
+    assert len(list((tmp_path / "out" / "sweep" / "AU12").glob("*.png"))) == 6
+    assert len((tmp_path / "out" / "readings.jsonl").read_text().splitlines()) == 6
+    with pytest.raises(SystemExit) as left:
+        command([*words, "--prompt", "a face"])
+    assert left.value.code
 
 
 def test_what_a_vector_cannot_say(

@@ -35,7 +35,12 @@ CACHE = Path("outputs/judges")
 
 
 def attribute_judge(folder: Path, cache: Path = CACHE, names: Sequence[str] = JUDGED) -> AttributeJudge:
-    """The judge trained on the CelebA in ``folder``, from ``cache`` where it was made already.
+    """The judge trained on the CelebA in ``folder``, from ``cache`` where it was made already."""
+    return read_attributes(attribute_file(folder, cache, names))
+
+
+def attribute_file(folder: Path, cache: Path = CACHE, names: Sequence[str] = JUDGED) -> Path:
+    """Where the judge trained on the CelebA in ``folder`` is kept; it is trained where it is not there yet.
 
     Raises:
         FileNotFoundError: CelebA's table or a picture is missing.
@@ -52,7 +57,7 @@ def attribute_judge(folder: Path, cache: Path = CACHE, names: Sequence[str] = JU
     if not path.is_file():
         logger.info("training the judge of attributes, some minutes once: %s", path)
         _train(folder, names, path)
-    return read_attributes(path)
+    return path
 
 
 def _train(folder: Path, names: Sequence[str], path: Path) -> None:

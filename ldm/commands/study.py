@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands import study_controlnet, study_sd1
+from ldm.commands import study_best, study_controlnet, study_sd1
 
 app = typer.Typer(no_args_is_help=True, help="Measure: what docs/measurements.md says is written by these.")
 
@@ -24,6 +24,7 @@ Asked = Annotated[int, typer.Option(min=1, help="Pictures of every prompt that a
 DrawingSteps = Annotated[int, typer.Option(min=1, help="Steps of the sampler.")]
 Document = Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")]
 
+app.command("best_checkpoint")(study_best.best_checkpoint)
 app.command()(study_controlnet.controlnet)
 app.command()(study_sd1.sd1)
 

@@ -17,7 +17,7 @@ from ldm.models.diffusion.pipelines import Sampler
 from ldm.runs.best_mark import mark_best
 from ldm.runs.budget import Budget
 from ldm.runs.callbacks import evaluating
-from ldm.runs.checkpoint import CheckpointEvery
+from ldm.runs.checkpoint import CheckpointEvery, saves_of
 from ldm.runs.draw import DrawSettings
 from ldm.runs.ema import averaged
 from ldm.runs.folder import RunFolder
@@ -38,9 +38,7 @@ class BestCheckpoint(pl.Callback):
     get, 1 another real photo) x prompt obedience (as a share of what the class had before training) - class drift. The
     steps that no other beats in all three are the Pareto list; the best one is marked in ``checkpoints/best.json``, and
     ``--step best`` takes it. What is logged begins with ``val/``.
-
-    Drift is looked at where networks are trained; where only token vectors are, pictures that mention nobody stay as
-    they are. The judge may be the network that conditioned the model: fine for choosing, not for claims.
+    Drift is looked at where networks are trained. The judge may be the network that conditioned: enough for choosing.
 
     Args:
         every_n_steps: optimizer steps between two looks, as far as ``max_share`` allows them.
@@ -122,7 +120,7 @@ class BestCheckpoint(pl.Callback):
         self.looks: list[Look] = []
         self.left_out, self.stopped = 0, False
         self.budget = Budget(max_share)
-        self._before: Before | None = None
+        self._before: Before | None = None  # made when training starts, like the scorer
         self._scorer: Scorer | None = None
         self._step_end = StepEnd()
 
@@ -154,12 +152,12 @@ class BestCheckpoint(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look when it is time and the time is there; then save, mark and stop as the look says."""
+        """Look when it is time and there is time; then save, mark and stop as the look says."""
         if not self._step_end.reached(trainer) or self.disabled:
             return
         self.budget.steps += 1
         left = steps_left(trainer)
-        saves = next((one for one in trainer.callbacks if isinstance(one, CheckpointEvery)), None)  # type: ignore[attr-defined]
+        saves = saves_of(trainer)
         scheduled = saves is not None and saves.due(trainer)
         if not (scheduled if self.save == "scheduled" else trainer.global_step % self.every_n_steps == 0 or left == 0):
             return
@@ -167,9 +165,8 @@ class BestCheckpoint(pl.Callback):
         if trainer.is_global_zero and self._may_look(left):
             with self.budget.spending():
                 self.look(trainer, pl_module)
-        if not trainer.strategy.reduce_boolean_decision(len(self.looks) > before, all=False):
-            return
-        self._conclude(trainer, saves, scheduled)
+        if trainer.strategy.reduce_boolean_decision(len(self.looks) > before, all=False):
+            self._conclude(trainer, saves, scheduled)
 
     def _may_look(self, left: float) -> bool:
         assert self._scorer is not None  # made when training started
@@ -181,7 +178,7 @@ class BestCheckpoint(pl.Callback):
 
     def look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw, score and log; the model, its modes and the global generators are left as they were."""
-        assert self._scorer is not None  # made when training started
+        assert self._scorer is not None
         assert self._before is not None
         step = trainer.global_step - 1
         with evaluating(pl_module), torch.no_grad(), averaged(trainer, pl_module, "previews"):
@@ -193,12 +190,13 @@ class BestCheckpoint(pl.Callback):
         log_look(trainer, look, found, chosen(self.looks, self.min_delta), self.budget, self.folder)
 
     def _conclude(self, trainer: pl.Trainer, saves: CheckpointEvery | None, scheduled: bool) -> None:
-        """What follows from a look: a save, whose time counts where nothing else asked for it, the mark, the end."""
+        """What follows from a look: a save (its time counts where it was not due anyway), the mark, the end."""
         decide = trainer.strategy.reduce_boolean_decision
         worth = bool(self.looks) and self._worth_saving()
         if saves is not None and decide(worth, all=False):
-            over = self.budget.spend()
-            saves.ask(lambda: (None if scheduled else over(), self.mark(saves)))
+            if not scheduled:
+                saves.ask(self.budget.spend())
+            saves.ask(lambda: self.mark(saves))
         elif saves is not None and trainer.is_global_zero:
             self.mark(saves)
         earliest = max(self.min_steps, trainer.min_steps or 0)
@@ -227,9 +225,11 @@ class BestCheckpoint(pl.Callback):
         mark_best(RunFolder(saves.folder.parent, ""), self.looks, self.min_delta, facts)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say which one it was, and what looking cost."""
+        """Say which one it was, and what looking cost in all."""
         if self.disabled or not trainer.is_global_zero:
             return
+        if (saves := saves_of(trainer)) is not None:
+            self.mark(saves)
         log_end(self.looks, self.min_delta, self.budget, self.left_out, NAME)
 
     def state_dict(self) -> dict[str, Any]:

@@ -179,6 +179,11 @@ class CheckpointEvery(pl.callbacks.Checkpoint):
         return renamed
 
 
+def saves_of(trainer: pl.Trainer) -> CheckpointEvery | None:
+    """The callback that saves the run of ``trainer``."""
+    return next((one for one in trainer.callbacks if isinstance(one, CheckpointEvery)), None)  # type: ignore[attr-defined]
+
+
 def open_next_epoch(trainer: pl.Trainer) -> None:
     """Let a run that was saved after an epoch's last batch begin the next one as an epoch of its own.
 

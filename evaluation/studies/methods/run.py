@@ -1,6 +1,5 @@
 """From photos to cells: what is not done yet is learned, drawn and looked at. Stopped, it goes on where it was."""
 
-import hashlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from ldm.modules.artifacts import read_artifact
 from ldm.modules.names import read_names
 from ldm.runs.claim import claim
 from ldm.runs.train import quiet
+from ldm.weights.fingerprint import fingerprint
 from ldm.weights.read import celeb_list, read_defaults, read_model
 
 
@@ -115,15 +115,6 @@ def run(request: Request, arms: Sequence[Arm]) -> Found:
     names = [person.name for person in people]
     accuracy = dict(sees.accuracy) if sees else {}
     return Found(read_results(cells, arms, names, request.seeds), cells, people, eyes, accuracy)
-
-
-def fingerprint(sd: Path) -> str:
-    """Stands for the weights in ``sd``: cells of other weights are never counted together with theirs."""
-    digest = hashlib.sha256()
-    for path in [sd] if sd.is_file() else sorted(sd.glob("*/*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 def somebody(sd: Path) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands import study_best, study_controlnet, study_sd1
+from ldm.commands import study_best, study_controlnet, study_sd1, study_synthetic_gain
 
 app = typer.Typer(no_args_is_help=True, help="Measure: what docs/measurements.md says is written by these.")
 
@@ -27,6 +27,7 @@ Document = Annotated[bool, typer.Option(help="Write the section of docs/measurem
 app.command("best_checkpoint")(study_best.best_checkpoint)
 app.command()(study_controlnet.controlnet)
 app.command()(study_sd1.sd1)
+app.command("synthetic_gain")(study_synthetic_gain.synthetic_gain)
 
 
 @app.command()

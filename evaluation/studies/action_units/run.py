@@ -25,7 +25,6 @@ from evaluation.studies.action_units.readers import (
 from evaluation.studies.action_units.requests import RealFace, Speech, Wanted, as_real, real_faces, sweeps
 from evaluation.studies.action_units.results import faces_found, gates, unit_results
 from evaluation.studies.attribute_judge import attribute_judge
-from evaluation.studies.methods.run import fingerprint
 from ldm.commands.bars import bar
 from ldm.commands.drawing_au import conditioner
 from ldm.commands.drawing_models import Drawer, drawers
@@ -39,6 +38,7 @@ from ldm.runs.aligned_folder import sha256_of
 from ldm.runs.claim import claim
 from ldm.runs.draw_au import draw_requests
 from ldm.runs.load import find_run
+from ldm.weights.fingerprint import fingerprint
 
 LEVELS, LEVELS_IN_WORDS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0), (0.0, 3.0)
 

@@ -69,6 +69,7 @@ def latents(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The latents; stopped, it goes on when called again.")],
     vae: Annotated[Path, typer.Option(help="The first stage.")],
     num_pairs: Annotated[int, typer.Option(min=0, help="Pictures of two people, where there are names.")] = 10_000,
+    faces: Annotated[bool, typer.Option("--faces", help="Keep a face vector beside the latents: FFHQ crops.")] = False,
 ) -> None:
     """Encode the training pictures of a store, and pictures of two people.
 
@@ -82,7 +83,7 @@ def latents(
 
     total = 2 * len(PictureStore(pictures).indices("train")) + num_pairs
     with bar("encode", total) as advance:
-        std = recipe.make_latents(pictures, vae, out, advance, num_pairs)
+        std = recipe.make_latents(pictures, vae, out, advance, num_pairs, faces)
     print(f"{out}: standard deviation {std:.4f}")
 
 
@@ -122,10 +123,13 @@ def embedded(
             if profile == "cpu":
                 settings.append(f"model.params.block_pca={store}")
             train_run(runs, "embedded_vae", configs / "vae.yaml", settings, leg).rename(vae)
-        latents(store, work / "latents", vae)
+        latents(store, work / "latents", vae, faces=True)
         if not (untrained / "model_index.json").is_file():
             model(untrained, vae, store, configs / "model.yaml", Path("configs/embedded/words.txt"))
-        settings = [f"model.params.ckpt_path={untrained}", f"data.params.train.params.folder={work / 'latents'}"]
+        settings = [f"data.params.train.params.folder={work / 'latents'}"]
+        model_is = "model.params.ckpt_path"
+        told = train_run(runs, "embedded_text", configs / "text.yaml", [*settings, f"{model_is}={untrained}"], leg)
+        settings.append(f"{model_is}={told}")
         trained = train_run(runs, "embedded_unet", configs / "unet.yaml", settings, leg)
     except LegOver as over:
         print(f"{over}; call the same again to go on")

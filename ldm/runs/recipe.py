@@ -17,6 +17,8 @@ from ldm.data.sources import read_sources
 from ldm.data.store import PictureStore
 from ldm.data.templates import DUAL_TEMPLATES, TEMPLATES
 from ldm.data.vocabulary import words_of
+from ldm.faces.aligned import AlignedFaces
+from ldm.faces.encode import sface
 from ldm.files import write_json, write_text
 from ldm.randomness import generator
 from ldm.runs.face_store import Advance, make_store
@@ -82,17 +84,22 @@ def read_words(path: Path) -> list[str]:
     return [word for line in lines if not line.startswith("#") for word in line.lower().split()]
 
 
-def make_latents(pictures: Path, vae_folder: Path, out: Path, advance: Advance, num_pairs: int = NUM_PAIRS) -> float:
+def make_latents(
+    pictures: Path, vae_folder: Path, out: Path, advance: Advance, num_pairs: int = NUM_PAIRS, faces: bool = False
+) -> float:
     """Encode the training pictures and pictures of two, where it is not done; the latents' standard deviation.
 
-    The first stage's config gets one over it as its scaling factor.
+    The first stage's config gets one over it as its scaling factor. With ``faces`` a face vector of every picture lies
+    beside its latents: the pictures are FFHQ crops.
     """
     from diffusers import AutoencoderKL
 
     vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True).eval()
     if torch.cuda.is_available():
         vae = vae.cuda()
-    std = encode_store(vae, PictureStore(pictures), out, num_pairs, advance=advance)
+    embed = AlignedFaces(sface(torch.get_num_threads())) if faces else None
+    embedder = embed.name if embed else ""
+    std = encode_store(vae, PictureStore(pictures), out, num_pairs, embed=embed, embedder=embedder, advance=advance)
     config = json.loads((vae_folder / "config.json").read_text(encoding="utf-8"))
     write_json(vae_folder / "config.json", {**config, "scaling_factor": 1 / std})
     return std

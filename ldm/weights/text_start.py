@@ -37,14 +37,24 @@ def start_text_side(unet: Any, text_encoder: Any, token_ids: Tensor) -> None:
     for name, module in unet.named_modules():
         if name.endswith("attn2"):
             module.to_out[0].weight.mul_(SMALL)
-    if unet.config.addition_embed_type == "text":
-        _centre(unet.add_embedding, text_encoder(token_ids).last_hidden_state)
+    centre_pooled_prompt(unet, text_encoder, token_ids)
 
 
-def _centre(pooling: Any, context: Tensor) -> None:
-    """Let ``pooling`` (diffusers' ``TextTimeEmbedding``) tell contexts (N, L, D) apart rather than what they share."""
+@torch.no_grad()
+def centre_pooled_prompt(unet: Any, text_encoder: Any, token_ids: Tensor) -> None:
+    """Let the UNet's pooled prompt, where it has one, tell prompts apart rather than what they share.
+
+    Args:
+        unet: its ``add_embedding`` is diffusers' ``TextTimeEmbedding``, whatever it was before; changed in place.
+        text_encoder: gives the contexts.
+        token_ids: (N, L) prompts that differ in their words.
+    """
+    if unet.config.addition_embed_type != "text":
+        return
+    pooling, context = unet.add_embedding, text_encoder(token_ids).last_hidden_state
     projected = pooling.proj(pooling.pool(pooling.norm1(context)))  # (N, time_embed_dim)
     deviation = (projected - projected.mean(0)).square().mean().sqrt()
     pooling.proj.weight.div_(deviation)
     pooling.proj.bias.sub_(projected.mean(0)).div_(deviation)
     pooling.norm2.weight.fill_(POOLED_SCALE)
+    pooling.norm2.bias.zero_()

@@ -103,3 +103,15 @@ def test_encoding_sets_the_scale_of_the_first_stage(store: PictureStore, vae_fol
     std = recipe.make_latents(tmp_path / "pictures", vae_folder, tmp_path / "latents", lambda count: None, num_pairs=4)
     config = json.loads((vae_folder / "config.json").read_text())
     assert config["scaling_factor"] == pytest.approx(1 / std)
+
+
+def test_latents_can_have_face_vectors_beside_them(store: PictureStore, vae_folder: Path, tmp_path: Path) -> None:
+    draws = np.random.default_rng(0)
+    items = [(draws.integers(0, 255, (16, 16, 3), dtype=np.uint8), {"file": str(n), "split": "train"}) for n in (0, 1)]
+    write_store(tmp_path / "pictures", items, {})
+    recipe.make_latents(tmp_path / "pictures", vae_folder, tmp_path / "latents", lambda count: None, 0, faces=True)
+    vectors = np.load(tmp_path / "latents" / "embeddings.npy").astype(np.float32)
+    assert vectors.shape == (2, 2, 128)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-2)
+    about = json.loads((tmp_path / "latents" / "about.json").read_text())
+    assert about["embedder"] == "sface of aligned pictures"

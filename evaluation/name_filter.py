@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from evaluation.identity import Vector
 from evaluation.report import Cell, Gallery, Report, Shown, Table
@@ -126,7 +127,7 @@ def _verdict(
 def report(
     title: str,
     verdicts: Sequence[NameVerdict],
-    pictures: Mapping[str, Path],
+    pictures: Mapping[str, Path | Image.Image],
     limits: Limits,
     settings: Mapping[str, Any],
 ) -> Report:
@@ -135,7 +136,7 @@ def report(
     Args:
         title: of the page.
         verdicts: one a name.
-        pictures: of each name a row of its pictures.
+        pictures: of each name its pictures in one.
         limits: what names had to reach.
         settings: how they were drawn and judged.
     """

@@ -1,12 +1,13 @@
 """The tables and galleries of the report on a run's people."""
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import spearmanr
 
+from evaluation.agreement import COLUMNS as COLUMNS_OF_AGREEMENT
+from evaluation.agreement import NOTE as NOTE_OF_AGREEMENT
+from evaluation.agreement import Scored, agreements
 from evaluation.report import Cell, Gallery, Shown, Table
 from evaluation.scores import Score
 from evaluation.summary import Identity, interval, per_person
@@ -107,16 +108,10 @@ def prompts(found: "Evaluation") -> Table:
 
 
 def agreement(found: "Evaluation") -> Table:
-    """Rank correlation of judges over the pictures in which both find a face."""
-    rows: list[list[Cell]] = []
-    for first, second in itertools.combinations(found.standards, 2):
-        pairs = np.array([[s.judges[first].given, s.judges[second].given] for s in found.scores], np.float64)
-        pairs = pairs[~np.isnan(pairs).any(1)]
-        varied = len(pairs) > 2 and (np.ptp(pairs, axis=0) > 0).all()
-        rows.append([f"{first}, {second}", len(pairs), float(spearmanr(pairs).statistic) if varied else None])
-    return Table(
-        "Agreement of judges", ["judges", "scores", "rank correlation"], rows, "Spearman, over the same faces."
-    )
+    """How far judges agree on the order of the pictures."""
+    scored = [Scored(one.person, {name: said.given for name, said in one.judges.items()}) for one in found.scores]
+    rows: list[list[Cell]] = [list(one.row()) for one in agreements(scored)]
+    return Table("Agreement of judges", COLUMNS_OF_AGREEMENT, rows, NOTE_OF_AGREEMENT)
 
 
 def galleries(found: "Evaluation") -> list[Gallery]:

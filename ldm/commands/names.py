@@ -59,7 +59,7 @@ def filter_names(
     from ldm.files import require_writable
     from ldm.modules.names import read_names
     from ldm.runs.draw import DrawSettings
-    from ldm.runs.name_pictures import Asked, as_many, describe, draw_names, write_names
+    from ldm.runs.name_pictures import Asked, as_many, block_of, describe, draw_names, write_names
     from ldm.weights.read import read_defaults
 
     listed = read_names(names)[:first]
@@ -78,7 +78,8 @@ def filter_names(
     verdicts = judge_names(listed, faces, limits)
     kept = [one.name for one in verdicts if one.kept]
     told = {"list": names.name, "judge": looking.name, "weights folder": sd.as_posix(), **asked.about()}
-    page = write_report(folder, report(f"Names: {names.stem}", verdicts, rows, limits, told))
+    blocks = {name: block_of(path, each) for name, path in rows.items()}
+    page = write_report(folder, report(f"Names: {names.stem}", verdicts, blocks, limits, told))
     print(f"{len(kept)} of {len(listed)} names are kept; why the others are not, and all pictures: {page}")
     if not kept:
         raise ValueError("no name is kept: the model knows none of them, or the limits are too high")

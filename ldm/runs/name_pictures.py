@@ -1,6 +1,7 @@
 """Names drawn by a model, each a row of pictures with the same seeds; what is drawn and described is not done again."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ldm.runs.claim import claim
 from ldm.runs.draw import DrawSettings
 from ldm.runs.draw_vectors import draw_vectors
 from ldm.runs.load import untrained
+from ldm.runs.pictures import grid
 from ldm.runs.png import file_stem, save_png
 from ldm.weights.fingerprint import fingerprint
 
@@ -97,6 +99,17 @@ def _row(pictures: Sequence[Image.Image]) -> Image.Image:
     for place, picture in enumerate(pictures):
         row.paste(picture, (place * width, 0))
     return row
+
+
+def block_of(path: Path, each: int, side_px: int = 160) -> Image.Image:
+    """The ``each`` pictures of a row as a block, small: what a contact sheet shows of a name."""
+    with Image.open(path) as opened:
+        row = opened.convert("RGB")
+    width = row.width // each
+    pictures = [row.crop((i * width, 0, (i + 1) * width, row.height)) for i in range(each)]
+    block = grid(pictures, columns=math.ceil(each**0.5), gap_px=0)
+    block.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    return block
 
 
 def describe(

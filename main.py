@@ -122,19 +122,16 @@ def train(
             logger.warning("the last good checkpoint is kept; go on from it: %s", go_on)
         raise
     if process_rank() == 0:
-        print(f"Stopped and saved. Go on: {go_on}" if code else next_step(run, config))
+        print(f"Stopped and saved. Go on: {go_on}" if code else results(run, config))
     return code
 
 
-def next_step(run: "RunFolder", config: "DictConfig") -> str:
-    """Where the results lie and, where people were learned, the command that draws them."""
-    weights, people = config.model.params.get("ckpt_path"), list(run.checkpoints.glob("embeddings_gs-*"))
-    lines = [f"Results: {run.path}"]
-    if weights and people:
-        called = run.path.name if run.path.parent == Path("logs") else str(run.path)
-        words = (weights, "infer_images/example_prompt.txt", called)
-        lines.append(f"Next: bash 02_start_test.sh {shlex.join(words)}")
-    return "\n".join(lines)
+def results(run: "RunFolder", config: "DictConfig") -> str:
+    """Where the results lie and the command that draws them."""
+    from ldm.runs.next_step import next_step
+
+    command = next_step(run, config)
+    return f"Results: {run.path}" + (f"\nNext: {command}" if command else "")
 
 
 if __name__ == "__main__":

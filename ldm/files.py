@@ -92,12 +92,13 @@ def full_disk_named(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         named = isinstance(error, OSError) and error.strerror == FULL
-        if named or not _disk_is_full(error):
+        if named or not disk_is_full(error):
             raise
         raise OSError(errno.ENOSPC, FULL, str(path)) from error
 
 
-def _disk_is_full(error: BaseException | None) -> bool:
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether a full disk is what an error, or one that it came from, is about."""
     while error is not None:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or any(words in str(error) for words in ("No space left on device", "file write failed")):

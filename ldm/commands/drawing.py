@@ -1,5 +1,7 @@
 """From the options of `generate` to pictures in a folder."""
 
+import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,8 @@ from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder
 from ldm.commands.drawing_settings import drawn_size, settings_for, source_for
 from ldm.commands.generate_options import ActionUnits, AddOns, Between, Control, FromPicture, How, What, Who
 from ldm.commands.steps import parse_steps
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,15 @@ def draw(order: Order) -> Drawn:
         RuntimeError: of a folder of checkpoints none could be read.
     """
     from ldm.files import require_writable
-    from ldm.runs.load import find_run
+    from ldm.runs.load import find_run, learned_word
     from ldm.runs.sheet import write_sheet, write_sweep
 
     prompts = _prompts(order)
     _require_sense(order)
     if order.who.run is not None:
-        order = replace(order, who=replace(order.who, run=find_run(order.who.run).path))
+        run = find_run(order.who.run)
+        order = replace(order, who=replace(order.who, run=run.path))
+        _warn_without(learned_word(run), prompts)
     folder = order.out or folder_name(order.who)
     require_writable(folder)
     samples: list[dict[str, Any]] = []
@@ -78,6 +84,13 @@ def draw(order: Order) -> Drawn:
     if order.who.weights is not None and len({sample["checkpoint"] for sample in samples}) > 1:
         write_sheet(folder / "checkpoints.png", folder, samples, "checkpoint", {})
     return Drawn(folder, samples, failed)
+
+
+def _warn_without(word: str | None, prompts: Sequence[str]) -> None:
+    """Say so, if no prompt has the word that a run was taught: a mistake, or a look at everything else."""
+    asked = [prompt.lower().replace("<", " ").replace(">", " ") for prompt in prompts]
+    if word and not any(re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", prompt) for prompt in asked):
+        logger.warning("no prompt mentions %r, the word for what the run has learned", word)
 
 
 def _prompts(order: Order) -> list[str]:

@@ -53,7 +53,6 @@ def guided(model: Any, control: Control, size: tuple[int, int]) -> Iterator[dict
     from ldm.data.control_images import as_control
     from ldm.modules.controlnet import controlled, read_controlnet
     from ldm.runs.control import control_picture, controlnet_folder
-    from ldm.runs.load import find_run
 
     if control.controlnet is None or control.control is None:
         yield {}
@@ -63,8 +62,7 @@ def guided(model: Any, control: Control, size: tuple[int, int]) -> Iterator[dict
         face = model.faces.largest(photo)
         return None if face is None else face.points
 
-    path = control.controlnet
-    folder = controlnet_folder(path if path.exists() else find_run(path).path)
+    folder = controlnet_folder(control.controlnet)
     network = read_controlnet(folder, model.unet)
     network.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
     shown = control_picture(control.control, control.control_image, size, face_points)

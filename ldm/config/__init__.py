@@ -42,12 +42,13 @@ def load_config(
     Raises:
         ConfigError: it lists every problem that was found, each with its path.
     """
-    merged, problems = merge_files(paths)
+    merged, unread = merge_files(paths)
     merged = merge(merged, extra or {})
     merged, wrong_overrides = override(merged, overrides)
     tree, unresolved = resolve(merged)
-    problems += wrong_overrides + unresolved
-    problems += [f"{key}: missing; the config needs this key at the top" for key in required if key not in tree]
+    problems = unread + wrong_overrides + unresolved
+    if not unread:  # what stands in a file that cannot be read is not missing
+        problems += [f"{key}: missing; the config needs this key at the top" for key in required if key not in tree]
     warnings, unsupported = leave_out_published(tree)
     for warning in warnings:
         logger.warning(warning)

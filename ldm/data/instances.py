@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from ldm.batch import Sample
 from ldm.config import Injected
 from ldm.data.augment import Jitter
-from ldm.data.balance import drawn_by, read_weights
+from ldm.data.balance import cumulative, drawn_by
 from ldm.data.buckets import bucket_sizes, nearest_size, require_size
 from ldm.data.caption_files import CaptionSource, read_captions
 from ldm.data.class_pictures import ClassPictures
@@ -156,7 +156,7 @@ class InstancePictures(Dataset[list[Sample]]):
             "folders": [one.about() for one in self.folders],
             "sizes": {f"{w} x {h}": counts[i] for i, (h, w) in enumerate(self.sizes) if counts[i]},
             "variants": self.views.about(),
-            "captions": [photo.prompt.of(photo.caption, caption) for photo in self.photos[:3]],
+            "captions": list(dict.fromkeys(one.prompt.of(one.caption, caption) for one in self.photos[:30]))[:3],
         }
 
     def _weights(self, table: Path, buckets: bool) -> Tensor:
@@ -165,14 +165,7 @@ class InstancePictures(Dataset[list[Sample]]):
             raise ValueError(
                 "balance draws photos of any shape, buckets want those of one in a batch: take one of both"
             )
-        weights = read_weights(table)
-        missing = [photo.path for photo in self.photos if photo.path.absolute() not in weights]
-        if missing:
-            raise ValueError(
-                f"{table} has no weight for {len(missing)} of {len(self.photos)} photos, first {missing[0]}"
-            )
-        listed = torch.tensor([weights[photo.path.absolute()] for photo in self.photos], dtype=torch.float64)
-        return (listed / listed.sum()).cumsum(0)
+        return cumulative(table, [photo.path for photo in self.photos])
 
     def _sample(self, views: Views, number: int, size: int, prior: bool, draws: torch.Generator) -> Sample:
         picture, weight = views.view(number, size, draws)

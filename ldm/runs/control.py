@@ -11,6 +11,7 @@ from ldm.data.control_images import canny, draw_points, middle, points_in_middle
 from ldm.faces.photos import read_photo
 from ldm.runs.aligned_folder import sha256_of
 from ldm.runs.folder import RunFolder
+from ldm.runs.load import find_run
 
 MADE = ("canny", "landmarks")
 """Control pictures that are made of a photo."""
@@ -75,11 +76,19 @@ def _given_file(kind: str, image: Path | None) -> Path:
 
 
 def controlnet_folder(path: Path) -> Path:
-    """The diffusers folder of the ControlNet at ``path``: itself, or the last one that a run has trained.
+    """The diffusers folder of the ControlNet at ``path``: itself, or the last one that a run (or its name) has trained.
 
     Raises:
         FileNotFoundError: there is none.
     """
+    if not path.exists():
+        try:
+            path = find_run(path).path
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"there is no ControlNet at {path}: give the folder of a diffusers ControlNet, or the run that trained "
+                f"one ({error})"
+            ) from error
     if not any(path.glob("configs/*-project.yaml")):
         return path
     run = RunFolder.open(path)

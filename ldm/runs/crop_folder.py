@@ -10,7 +10,7 @@ from PIL import Image
 
 from ldm.faces.detect import Face
 from ldm.faces.photos import read_photo
-from ldm.files import atomic_path, require_writable, write_text
+from ldm.files import atomic_path, disk_is_full, require_writable, write_text
 
 SOURCES = "sources.csv"
 CAPTIONS = (".txt", ".caption")
@@ -115,12 +115,18 @@ class CropFolder:
 def crop_all(
     folder: CropFolder, photos: Sequence[Path], advance: Callable[[int], None]
 ) -> tuple[int, int, list[tuple[Path, str]]]:
-    """How many of ``photos`` were cut, how many were done before, and which failed and why; ``advance`` counts them."""
+    """How many of ``photos`` were cut, how many were done before, and which failed and why; ``advance`` counts them.
+
+    Raises:
+        OSError: the disk is full: what would come after it would fail as well.
+    """
     made, failures = 0, []
     for photo in photos:
         try:
             made += folder.add(photo)
         except (ValueError, OSError) as error:
+            if disk_is_full(error):
+                raise
             failures.append((photo, str(error)))
         advance(1)
     return made, len(photos) - made - len(failures), failures

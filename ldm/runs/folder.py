@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ldm.config import split_lightning, to_yaml
-from ldm.files import sweep, write_json, write_text
+from ldm.files import require_writable, sweep, write_json, write_text
 from ldm.runs.processes import FOLDER_VARIABLE, agree_on_folder, process_rank
 from ldm.runs.whole import fault
 
@@ -81,9 +81,9 @@ class RunFolder:
         now = datadir + datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
         if given := os.environ.get(FOLDER_VARIABLE):
             made = not Path(given).exists()
-            Path(given).mkdir(parents=True, exist_ok=True)
+            require_writable(Path(given))
             return cls(Path(given), now, made)
-        logdir.mkdir(parents=True, exist_ok=True)
+        require_writable(logdir)
         for attempt in itertools.count(1):
             prefix = now if attempt == 1 else f"{now}-{attempt}"
             try:

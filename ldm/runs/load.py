@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from ldm.modules.artifacts import read_artifact
@@ -82,6 +83,13 @@ def load_model(
     if artifacts:
         loaded.personalization.load(artifacts)
     return loaded.eval()
+
+
+def learned_word(folder: RunFolder) -> str | None:
+    """The word that captions had for what a run learned from photos; None where the run's config tells of none."""
+    data: Any = OmegaConf.select(OmegaConf.load(folder.project_config), "data.params.train.params")
+    word = None if data is None else data.get("token")
+    return str(word) if word else None
 
 
 def untrained(sd: Path, ema: bool = False) -> "LatentDiffusion":

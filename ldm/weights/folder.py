@@ -1,5 +1,6 @@
 """The networks in a diffusers folder, of which every weight is the file's."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,19 @@ def read_folder(folder: Path, dtype: torch.dtype | None, ema: bool) -> dict[str,
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel
 
+    _without_bars()
     if ema:
         raise ValueError(f"{folder} is a folder with one set of weights: only a single file holds averages (EMA) too")
     kinds = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
     return {name: _whole(kind, folder / name, dtype or stored_dtype(folder / name)) for name, kind in kinds.items()}
+
+
+def _without_bars() -> None:
+    """No progress bar over the shards of a network, unless the user wants bars: diffusers looks at no variable."""
+    from diffusers.utils import logging
+
+    if os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS", "0") not in ("0", ""):
+        logging.disable_progress_bar()
 
 
 def stored_dtype(folder: Path) -> torch.dtype:

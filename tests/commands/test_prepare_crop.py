@@ -1,4 +1,5 @@
 import csv
+import errno
 import subprocess
 import sys
 from functools import cache
@@ -76,6 +77,18 @@ def test_what_fails_is_said_and_the_rest_goes_on(broad, tmp_path, crop):
     assert "1 cut, 0 skipped (already done), 2 failed" in said
     assert [path.name for path in list_photos(tmp_path / "out")] == ["000001.jpg"]
     assert (broad / "a.jpg").exists()
+
+
+def test_a_full_disk_ends_it_at_once(broad, tmp_path, crop, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    Image.new("RGB", (90, 90)).save(broad / "c.png")
+    monkeypatch.setattr(Image.Image, "save", full)
+    result = CliRunner().invoke(app, ["prepare", "crop", str(broad), str(tmp_path / "out"), "--center"])
+    assert isinstance(result.exception, OSError)
+    assert result.exception.filename == str(tmp_path / "out" / "000001.jpg")
+    assert "failed" not in result.output, "the next one is not tried"
 
 
 def test_nothing_to_do_is_exit_code_2(tmp_path, crop, broad):

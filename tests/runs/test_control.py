@@ -18,3 +18,10 @@ def test_a_folder_or_the_last_one_of_a_run(tmp_path: Path) -> None:
     for step in (3, 12):
         (tmp_path / "checkpoints" / f"controlnet_gs-{step}").mkdir()
     assert controlnet_folder(tmp_path).name == "controlnet_gs-12"
+
+
+def test_one_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"^there is no ControlNet at \S+none: give the folder of a diffusers Co"
+    ):
+        controlnet_folder(tmp_path / "none")

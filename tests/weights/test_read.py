@@ -190,3 +190,13 @@ def test_the_index_names_classes_that_diffusers_loads(tiny_model: Path) -> None:
     index = json.loads((tiny_model / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
     assert index["scheduler"] == ["diffusers", "DDPMScheduler"]
+
+
+def test_there_is_no_bar_over_the_shards_unless_wanted(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers.utils import logging
+
+    for value, bars in (("0", True), ("1", False)):
+        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", value)
+        logging.enable_progress_bar()
+        read_model(tiny_model)
+        assert logging.is_progress_bar_enabled() == bars

@@ -4,6 +4,7 @@
 process of its own, so that its peak of memory is its own.
 """
 
+import os
 import platform
 import subprocess
 import time
@@ -63,6 +64,7 @@ def run(repeats: int, drawing_steps: int, out: Path, document: bool = True) -> N
     found["checkpoint_mb"] = RunFolder.open(trained).checkpoint().stat().st_size / 1e6
     found["first_picture_s"] = first_picture_s(weights, trained, drawing_steps, out / "pictures")
     found["drawing_steps"] = drawing_steps
+    found["load_average"], found["cores"] = os.getloadavg()[2], os.cpu_count() or 1
     write_json(out / "sd1.json", found)
     table = table_of(found)
     print(f"{found['machine']}\n{table}")
@@ -161,7 +163,17 @@ def section(table: str, found: dict[str, Any]) -> str:
     return f"""
 `python -m ldm study sd1` ({found["machine"]}). Random weights in the layout of Stable Diffusion 1.x, a file of
 {found["weights_gb"]:.2f} GB in half precision; 512 x 512 pixels. Training: `{CONFIG.name}` in bf16, batch 1, latents
-made beforehand; medians of {repeats} steps and {repeats} floors, in turns in one process.
+made beforehand; medians of {repeats} steps and {repeats} floors in CPU-seconds, in turns in one process.{shared(found)}
 
 {table}
 """
+
+
+def shared(found: dict[str, Any]) -> str:
+    """A sentence where other work ran on the machine: what is timed by the clock took longer for it."""
+    if found["load_average"] <= found["cores"]:
+        return ""
+    return (
+        f"\nOther work ran beside it ({found['load_average']:.1f} processes waited for {found['cores']} cores): the "
+        "seconds of loading and of the\nfirst picture, which are those of the clock, would be fewer alone."
+    )

@@ -14,6 +14,8 @@ FOUND = {
     "checkpoint_mb": 11.94,
     "drawing_steps": 2,
     "first_picture_s": 61.4,
+    "load_average": 0.9,
+    "cores": 2,
 }
 
 
@@ -30,6 +32,8 @@ def test_the_section_says_what_it_was_measured_with() -> None:
     text = section("TABLE", FOUND)
     for words in ("study sd1", "2.03 GB", "celeb_basis.yaml", "medians of 2 steps", "TABLE"):
         assert words in text
+    assert "Other work" not in text
+    assert "Other work ran beside it (5.2 processes waited for 2 cores)" in section("T", FOUND | {"load_average": 5.2})
 
 
 def test_a_part_is_measured_in_its_own_process() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands import study_best, study_controlnet, study_judges, study_sd1, study_synthetic_gain
+from ldm.commands import study_action_units, study_best, study_controlnet, study_judges, study_sd1, study_synthetic_gain
 
 app = typer.Typer(no_args_is_help=True, help="Measure: what docs/measurements.md says is written by these.")
 
@@ -24,6 +24,7 @@ Asked = Annotated[int, typer.Option(min=1, help="Pictures of every prompt that a
 DrawingSteps = Annotated[int, typer.Option(min=1, help="Steps of the sampler.")]
 Document = Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")]
 
+app.command("action_units")(study_action_units.action_units)
 app.command("best_checkpoint")(study_best.best_checkpoint)
 app.command()(study_controlnet.controlnet)
 app.command()(study_judges.judges)

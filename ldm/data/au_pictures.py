@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from ldm.batch import Sample
 from ldm.config import Injected
+from ldm.data.balance import cumulative, drawn_by
 from ldm.data.captions import chance
 from ldm.data.control_images import AT_ONCE, middle
 from ldm.data.pictures import to_signed
@@ -21,7 +22,7 @@ from ldm.data.sampling import SampleKey, as_key
 from ldm.data.training_photos import PhotoTools
 from ldm.randomness import generator
 
-TABLE = "action_units.npz"
+TABLE, LABELS = "action_units.npz", "labels.csv"
 PRESENT = 3.0
 """The intensity of a unit that is known to be there, but not how strong: "marked", the middle of FACS's five."""
 
@@ -37,11 +38,13 @@ class AuPictures(Dataset[Sample]):
         instance_prompt: what is said of every photo; the word is put behind it.
         au_dropout: chance that nothing is told of a face: what guidance by action units is measured against.
         unit_dropout: chance that one unit is not told, so that any of them can be asked for alone.
+        balance: draw photos by the weights in the folder's labels.csv, so that rare units are seen about as often as
+            frequent ones.
         seed: of all choices.
 
     Raises:
         FileNotFoundError: the folder was not prepared.
-        ValueError: it knows none of the units.
+        ValueError: it knows none of the units, or has no weight of a photo.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class AuPictures(Dataset[Sample]):
         instance_prompt: str = "a photo of a face",
         au_dropout: Annotated[float, Field(ge=0, le=1)] = 0.1,
         unit_dropout: Annotated[float, Field(ge=0, le=1)] = 0.2,
+        balance: bool = False,
         seed: int = 23,
     ) -> None:
         folder = Path(folder)
@@ -65,6 +69,7 @@ class AuPictures(Dataset[Sample]):
             raise ValueError(f"{folder} knows nothing of the units {', '.join(map(str, units))}")
         self.caption = f"{instance_prompt} {word}"
         self.seed, self.au_dropout, self.unit_dropout = seed, au_dropout, unit_dropout
+        self.weights = cumulative(folder / LABELS, paths) if balance else None  # (N,)
         encoded: list[Tensor] = []
         for start in range(0, len(paths), AT_ONCE):
             images = [self._image(tools, path) for path in paths[start : start + AT_ONCE]]
@@ -85,9 +90,10 @@ class AuPictures(Dataset[Sample]):
         key = as_key(key)
         draws = generator(self.seed, "augment", key.draw, key.index)
         mirrored, silent = chance(0.5, draws), chance(self.au_dropout, draws)
-        told = self.intensities[key.index].clone()
+        number = key.index if self.weights is None else drawn_by(self.weights, self.seed, key.draw)
+        told = self.intensities[number].clone()
         told[torch.rand(len(told), generator=draws) < (1.0 if silent else self.unit_dropout)] = torch.nan
-        return {"latents": self.latents[key.index, int(mirrored)], "action_units": told, "caption": self.caption}
+        return {"latents": self.latents[number, int(mirrored)], "action_units": told, "caption": self.caption}
 
 
 def intensities_of(table: "np.lib.npyio.NpzFile", units: Sequence[int]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Photos drawn by weight, so that what is rare is seen as often as what is not."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -34,7 +35,20 @@ def read_weights(table: Path) -> dict[Path, float]:
     return weights
 
 
-def drawn_by(cumulative: Tensor, seed: int, draw: int) -> int:
-    """Which photo the ``draw``-th sample of a run shows; ``cumulative`` (N,) are sums of weights up to 1."""
+def cumulative(table: Path, photos: Sequence[Path]) -> Tensor:
+    """(N,) how often each of ``photos`` is drawn by the weights in ``table``, as sums over those before it, up to 1.
+
+    Raises:
+        ValueError: the table is not there or broken, or has no weight of a photo.
+    """
+    weights = read_weights(table)
+    if missing := [photo for photo in photos if photo.absolute() not in weights]:
+        raise ValueError(f"{table} has no weight for {len(missing)} of {len(photos)} photos, first {missing[0]}")
+    listed = torch.tensor([weights[photo.absolute()] for photo in photos], dtype=torch.float64)
+    return (listed / listed.sum()).cumsum(0)
+
+
+def drawn_by(sums: Tensor, seed: int, draw: int) -> int:
+    """Which photo the ``draw``-th sample of a run shows; ``sums`` (N,) are those of :func:`cumulative`."""
     at = torch.rand((), generator=generator(seed, "balance", draw), dtype=torch.float64)
-    return min(int(torch.searchsorted(cumulative, at)), len(cumulative) - 1)
+    return min(int(torch.searchsorted(sums, at)), len(sums) - 1)

@@ -34,7 +34,8 @@ def run(
         "lightning.trainer.accelerator=cpu", "model.base_learning_rate=0.3",
         "data.params.train.params.unit_dropout=0.0", "data.params.train.params.au_dropout=0.0",
         "model.params.optimizer_config.params.warmup_steps=0",
-        "lightning.callbacks.image_logger.params.disabled=true",
+        "lightning.callbacks.image_logger.params.disabled=true", "data.params.train.params.balance=false",
+        "lightning.callbacks.au_previews.params.levels=[0,5]", "lightning.callbacks.au_previews.params.every_n_steps=2",
     ]  # fmt: skip
     assert main(words) == 0
     [made] = (folder / "logs").iterdir()
@@ -55,6 +56,14 @@ def test_units_are_told_by_a_vector(run: Path, tmp_path: Path) -> None:
     assert np.abs(pixels(usual) - pixels(drawn(run, tmp_path / "3", "--au", "12=5", "--guidance", 3))).max() <= 1
     more = drawn(run, tmp_path / "more", "--au", "12=5", "--guidance", 3, "--au-guidance", 9)
     assert np.abs(pixels(usual) - pixels(more)).max() > 1
+
+
+def test_the_run_has_drawn_every_unit_while_it_learned(run: Path) -> None:
+    looks = sorted((run / "images" / "action_units").glob("*.png"))
+    assert [look.stem for look in looks] == ["gs-000001", "gs-000003"]
+    assert sorted(file.name for file in looks[1].with_suffix("").glob("*.png")) == [
+        "AU12-0.png", "AU12-5.png", "AU6-0.png", "AU6-5.png",
+    ]  # fmt: skip
 
 
 def test_a_sweep_by_vector(run: Path, tmp_path: Path) -> None:

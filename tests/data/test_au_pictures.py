@@ -53,3 +53,14 @@ def test_folders_that_tell_nothing(folder: Path, tmp_path_factory: pytest.TempPa
         AuPictures(folder, Tools(), [1, 2], "bop")
     with pytest.raises(FileNotFoundError, match=r"holds no action_units.npz: make it with `python -m ldm prepare au`"):
         AuPictures(tmp_path_factory.mktemp("empty"), Tools(), [12], "bop")
+
+
+def test_rare_faces_are_drawn_as_often_as_frequent_ones(folder: Path) -> None:
+    (folder / "labels.csv").write_text("path,weight\na.png,9\nb.png,1\n")
+    data = AuPictures(folder, Tools(), [12], "bop", au_dropout=0.0, unit_dropout=0.0, balance=True)
+    seen = [data[SampleKey(draw % 2, draw)]["action_units"].item() for draw in range(60)]
+    assert seen.count(0.0) > 45
+    assert seen.count(4.0) > 1
+    (folder / "labels.csv").write_text("path,weight\na.png,9\n")
+    with pytest.raises(ValueError, match="has no weight for 1 of 2 photos"):
+        AuPictures(folder, Tools(), [12], "bop", balance=True)

@@ -1,0 +1,237 @@
+"""``python -m ldm study action_units``: from photos to docs/studies/action_units.md, in stages that are done once."""
+
+import json
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evaluation.scripts import ROOT
+from evaluation.stages import StageError, Stages
+from evaluation.studies.action_units import document
+from evaluation.studies.action_units.data import FACES, TRUTH, crop_faces, split_table
+from evaluation.studies.action_units.people import Learned, learn_people
+from evaluation.studies.action_units.run import Request, evaluate
+from ldm.commands.generate_options import AddOns, How, Who
+from ldm.data.sources import celeba, lfw
+from ldm.runs.claim import claim
+from ldm.weights.fingerprint import fingerprint
+
+CONFIGS = Path("configs/stable-diffusion")
+PROMPT = "a photo of a face"
+PERSON_UNITS = (12, 25)
+"""What people are asked for: the units that people's labels judge."""
+STYLE_RATE = 1.0e-5
+"""Times the batch size: what configs/stable-diffusion/style.yaml has for the embedded model."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done.
+
+    Attributes:
+        vector_steps: of the training with a vector.
+        style_steps: of the training with captions.
+        batch_size: of both.
+        noises: of each unit and level.
+        real: labelled faces of people kept out that are asked for as they are.
+        drawing_steps: of the sampler.
+        au_guidance: weight of the vector; None: the prompt's.
+        units: that are measured; none: all.
+        people: unseen ones who are given expressions.
+        per_run: of them learned together.
+        person_steps: of such a run; None is what the config says.
+        person_noises: of each person, unit and level.
+    """
+
+    vector_steps: int = 3000
+    style_steps: int = 2000
+    batch_size: int = 16
+    noises: int = 24
+    real: int = 300
+    drawing_steps: int = 25
+    au_guidance: float | None = None
+    units: Sequence[int] = ()
+    people: int = 20
+    per_run: int = 5
+    person_steps: int | None = None
+    person_noises: int = 4
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user asked for.
+
+    Attributes:
+        celeba: with people's labels.
+        lfw: one folder a person.
+        landmarker: MediaPipe's file.
+        judge: of identity; took no part in learning.
+        sd: the weights.
+        out: where everything goes; what is there is not done again.
+        document: write the page too.
+        with_lfw: label and train on LFW too; else its people are only those with expressions.
+    """
+
+    celeba: Path
+    lfw: Path
+    landmarker: Path
+    judge: str
+    sd: Path
+    out: Path
+    document: bool = True
+    with_lfw: bool = True
+
+
+def run(order: Order, plan: Plan) -> None:
+    """All stages.
+
+    Raises:
+        StageError: a command failed; the message ends with its last lines.
+        ValueError: ``out`` was made on other weights.
+    """
+    places = {key: getattr(order, key).absolute() for key in ("celeba", "lfw", "landmarker", "out")}
+    order = replace(order, **places)
+    out = order.out
+    claim(out, {"weights": fingerprint(order.sd), "lfw": order.with_lfw, "batch_size": plan.batch_size})
+    stages = Stages(out / "logs", ROOT)
+    data = prepare(order, out / "data", stages)
+    quiet = ["lightning.callbacks.au_previews.params.disabled=true"]
+    vector = train(order, plan, data, stages, "au_vector", plan.vector_steps, quiet)
+    more = [
+        f"model.base_learning_rate={STYLE_RATE}",
+        f"data.params.train.params.instance_prompt={PROMPT},[filewords]",
+        "lightning.callbacks.previews.params.disabled=true",
+    ]
+    style = train(order, plan, data, stages, "au_style", plan.style_steps, more)
+    asked = requests(order, plan, data, vector, style)
+    found = {arm: evaluate(request)[0] for arm, request in asked.items()}
+    people = learn_people(order.lfw, order.sd, plan.people, plan.per_run, plan.person_steps, out / "people")
+    asked["people"] = with_people(_request(order, plan, data, Who(vector), "people"), order, people)
+    found["people"] = evaluate(asked["people"])[0]
+    drawn = {arm: request.out for arm, request in asked.items()}
+    facts = document.Facts(order.sd.as_posix(), command_of(order, plan), out, vars(plan), found, drawn)
+    print(document.gates(facts))
+    if order.document:
+        print(f"wrote {document.write(facts)}")
+
+
+def prepare(order: Order, data: Path, stages: Stages) -> Path:
+    """Faces cropped, labelled and split by person: ``train`` and ``test`` in ``data``, folders to train on."""
+    labels = data / "labels.csv"
+    sources = [*celeba(order.celeba), *(lfw(order.lfw) if order.with_lfw else [])]
+    _once(data / TRUTH, lambda: print(f"{crop_faces(sources, data)} faces cropped", flush=True))
+    words: list[str | Path] = [
+        "label",
+        "au",
+        data / FACES,
+        labels,
+        "--landmarker",
+        order.landmarker,
+        "--truth",
+        data / TRUTH,
+    ]
+    _once(labels, lambda: _tolerant(stages, "label", words, labels))
+    _once(data / "test.csv", lambda: print(*split_table(labels, data), flush=True))
+    for part in ("train", "test"):
+        table, folder = data / f"{part}.csv", data / part
+        words = ["prepare", "au", "--source", "csv", table, folder, "--pictures", data / FACES, "--mode", "code"]
+        made = folder / "report.json"
+        _once(made, lambda w=words, m=made: _tolerant(stages, "prepare", w, m))  # type: ignore[misc]
+    return data
+
+
+def _once(made: Path, work: Callable[[], object]) -> None:
+    """Do ``work``, unless ``made``, the last thing it leaves, is there."""
+    if not made.exists():
+        work()
+
+
+def _tolerant(stages: Stages, stage: str, words: Sequence[str | Path], made: Path) -> None:
+    """Run a command of ours whose exit code is 1 where some pictures failed; ``made`` says that it came to its end."""
+    try:
+        stages.run(stage, [sys.executable, "-m", "ldm", *words])
+    except StageError:
+        if not made.is_file():
+            raise
+
+
+def train(order: Order, plan: Plan, data: Path, stages: Stages, name: str, steps: int, more: Sequence[str]) -> Path:
+    """The run of a config of ours; one that is there is taken, or gone on with.
+
+    Raises:
+        StageError: training failed.
+    """
+    logs = data.parent / "runs"
+    there = sorted(logs.glob(f"*_{name}-{steps}"))
+    for one in there:
+        if any((one / "checkpoints").glob(f"*_gs-{steps - 1}*")):
+            return one
+    if there and (there[-1] / "checkpoints" / "last.ckpt").is_file():
+        stages.run(f"train-{name}", [sys.executable, "main.py", "-r", there[-1], "-t"])
+        return there[-1]
+    save = max(1, steps // 4)
+    command: list[str | Path] = [
+        sys.executable, "main.py", "--base", CONFIGS / f"{name}.yaml", "-t", "-n", f"{name}-{steps}", "-l", logs,
+        "--actual_resume", order.sd.absolute(), "--data_root", data / "train",
+        f"data.params.batch_size={plan.batch_size}", "data.params.num_workers=0",
+        f"lightning.trainer.max_steps={steps}", f"lightning.modelcheckpoint.params.every_n_train_steps={save}", *more,
+    ]  # fmt: skip
+    stages.run(f"train-{name}", command)
+    return max(logs.glob(f"*_{name}-{steps}"))
+
+
+def requests(order: Order, plan: Plan, data: Path, vector: Path, style: Path) -> dict[str, Request]:
+    """What is measured: the vector, the same told nothing, captions, and the weights before any training."""
+    plain = _request(order, plan, data, Who(None, order.sd), "untrained")
+    return {
+        "vector": replace(_request(order, plan, data, Who(vector), "vector"), judge=order.judge),
+        "blind": replace(_request(order, plan, data, Who(vector), "blind"), units=PERSON_UNITS, real=None, blind=True),
+        "captions": replace(_request(order, plan, data, Who(style), "captions"), judge=order.judge, words="code"),
+        "untrained": replace(plain, units=PERSON_UNITS, real=None),
+    }
+
+
+def with_people(request: Request, order: Order, people: Learned) -> Request:
+    """The same of people who were learned: two units, identity by their other photos."""
+    return replace(
+        request,
+        units=PERSON_UNITS,
+        prompts=people.prompts,
+        photos=people.photos,
+        judge=order.judge,
+        real=None,
+        add_ons=AddOns(embedding=people.embeddings),
+    )
+
+
+def _request(order: Order, plan: Plan, data: Path, who: Who, name: str) -> Request:
+    weight = plan.au_guidance if name in ("vector", "blind", "people") else None
+    told = [name, str(who.run.name if who.run else who.sd), plan.drawing_steps, weight, plan.people]
+    return Request(
+        who=who,
+        landmarker=order.landmarker,
+        thresholds=data / "labels.thresholds.json",
+        out=data.parent / "measured" / f"{name}-{zlib.crc32(json.dumps(told).encode()):08x}",
+        how=How(plan.person_noises if name == "people" else plan.noises, steps=plan.drawing_steps, batch_size=16),
+        units=plan.units,
+        real=data / "test",
+        max_real=plan.real,
+        celeba=order.celeba,
+        au_guidance=weight,
+    )
+
+
+def command_of(order: Order, plan: Plan) -> str:
+    """The command that gives the same numbers, without the places of this machine."""
+    usual = Plan()
+    more = [
+        f"--{key.replace('_', '-')} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for key, value in vars(plan).items()
+        if value != getattr(usual, key)
+    ]
+    more += [] if order.with_lfw else ["--no-with-lfw"]
+    judge = order.judge.replace("\\", "/").rpartition("/")[2]
+    first = "python -m ldm study action_units --celeba CELEBA --lfw LFW --landmarker face_landmarker.task"
+    return " ".join([first, f"--judge {judge}", *more])

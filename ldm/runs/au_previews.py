@@ -1,0 +1,123 @@
+"""What a model that is told action units by a vector draws of each of them, while it learns."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from pydantic import Field
+from pytorch_lightning.utilities import rank_zero_only
+
+from ldm.config import Injected
+from ldm.models.diffusion.pipelines import PersonPipeline
+from ldm.modules.au_conditioner import AuConditioner
+from ldm.runs.callbacks import evaluating
+from ldm.runs.draw import DrawSettings
+from ldm.runs.draw_au import AuRequest, draw_requests
+from ldm.runs.ema import averaged
+from ldm.runs.loggers import log_picture
+from ldm.runs.png import save_png
+from ldm.runs.sheet import sheet
+from ldm.runs.steps import StepEnd
+from ldm.runs.strategies import require_whole
+
+
+class AuPreviews(pl.Callback):
+    """Draws each action unit alone, from absent to strong, from the same noise every so many steps.
+
+    Pictures go to ``<folder>/action_units/gs-<step>/`` and to the loggers: a row a unit, a picture a level.
+
+    Args:
+        every_n_steps: optimizer steps between two looks.
+        prompt: what is drawn; the word of the units is put behind it.
+        units: which, by their numbers in FACS; null takes all of the model's.
+        levels: that are asked for, 0 to 5.
+        seed: of the noise.
+        num_inference_steps: steps of the sampler; null takes the model's.
+        disabled: never look.
+        folder: the run's ``images/``.
+    """
+
+    def __init__(
+        self,
+        every_n_steps: Annotated[int, Field(gt=0)] = 500,
+        prompt: str = "a photo of a face",
+        units: Sequence[int] | None = None,
+        levels: Sequence[Annotated[float, Field(ge=0, le=5)]] = (0.0, 2.0, 3.0, 5.0),
+        seed: Annotated[int, Field(ge=0)] = 42,
+        num_inference_steps: Annotated[int, Field(gt=0)] | None = None,
+        disabled: bool = False,
+        folder: Injected[Path | None] = None,
+    ) -> None:
+        self.every_n_steps, self.prompt, self.levels = every_n_steps, prompt, tuple(levels)
+        self.units = None if units is None else tuple(units)
+        self.seed, self.num_inference_steps, self.disabled, self.folder = seed, num_inference_steps, disabled, folder
+        self._step_end = StepEnd()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """See that every unit can be told, before the first step.
+
+        Raises:
+            ValueError: the model is not told by a vector, or does not know a unit.
+        """
+        self._step_end.start(trainer)
+        if not self.disabled:
+            require_whole(trainer, "au_previews")
+            self._asked(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look when it is time."""
+        if self._step_end.reached(trainer) and trainer.global_step % self.every_n_steps == 0 and not self.disabled:
+            self.look(trainer, pl_module)
+
+    @rank_zero_only
+    def look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw, save and log; the model and its modes are left as they were."""
+        if self.folder is None:
+            return
+        step = trainer.global_step - 1
+        out = self.folder / "action_units" / f"gs-{step:06d}"
+        with evaluating(pl_module), torch.no_grad(), averaged(trainer, pl_module, "previews"):
+            pipeline: Any = PersonPipeline.of(pl_module)
+            pipeline.set_progress_bar_config(disable=True)
+            model: Any = pl_module
+            defaults = model.defaults
+            settings = replace(
+                DrawSettings(),
+                num_inference_steps=self.num_inference_steps or defaults.num_inference_steps,
+                guidance_scale=defaults.guidance_scale,
+                sampler=defaults.sampler,
+            )
+            asked = self._asked(pl_module)
+            files = draw_requests(pipeline, [one for row in asked.values() for one in row], settings, out)
+        pictures = iter(Image.open(file).convert("RGB") for file in files)
+        whole = sheet({name: [next(pictures) for _ in row] for name, row in asked.items()})
+        save_png(out.with_suffix(".png"), whole, {"prompt": self.prompt, "step": step, "levels": self.levels})
+        log_picture(trainer.loggers, "previews/action_units", whole, self.prompt, step)
+
+    def _asked(self, model: Any) -> dict[str, list[AuRequest]]:
+        """By unit, a picture for each level; of the other units nothing is told."""
+        part = next((one for one in model.personalization.modules() if isinstance(one, AuConditioner)), None)
+        if part is None:
+            raise ValueError(
+                "lightning.callbacks.au_previews is for a model with AuConditioner: take `previews` instead"
+            )
+        if unknown := [unit for unit in self.units or () if unit not in part.units]:
+            known = ", ".join(map(str, part.units))
+            raise ValueError(f"lightning.callbacks.au_previews: AU{unknown[0]} is none of the model's units: {known}")
+        rows = {}
+        for unit in self.units or part.units:
+            row = []
+            for level in self.levels:
+                vector = tuple(level if one == unit else float("nan") for one in part.units)
+                file = f"AU{unit}-{level:g}.png"
+                row.append(
+                    AuRequest(file, f"{self.prompt} {part.word}", self.seed, vector, {"au": f"AU{unit}={level:g}"})
+                )
+            rows[f"AU{unit}"] = row
+        return rows

@@ -60,6 +60,7 @@ def test_drawing_takes_steps_and_people(call: Called) -> None:
     first = ["-m", "ldm", "generate", "--sd", "sd", "--prompts", "my prompts.txt", "--run", "RUN"]
     assert call("sd", "my prompts.txt", "RUN") == [*first, "--n", "8", "--step", "last"]
     assert call("sd", "my prompts.txt", "RUN", "3", "799") == [*first, "--n", "3", "--step", "799"]
+    assert call("sd", "my prompts.txt", "RUN", "3", "best") == [*first, "--n", "3", "--step", "best"]
     words = call(
         "sd", "my prompts.txt", "RUN", "3", "--seed", "7", "--steps", "199,399", "--eval_id1", "0,1",
         "--eval_id2=1,0", "--ddim_steps", "20", "--scale=4", "--out", "my pictures", "--mean",

@@ -10,6 +10,8 @@ MEANT = {
     "diffusers.models.modeling_utils": "that should be kept in float32",
     # 4-bit weights are not used here, only the 8-bit optimizer
     "bitsandbytes.backends.cpu.ops": "gemm_4bit_forward",
+    # learned words bring their own vectors
+    "transformers.modeling_utils": "The new embeddings will be initialized",
     # other libraries import it where it is installed, also for a run without it
     "DeepSpeed": "Setting accelerator to CPU",
 }

@@ -16,11 +16,14 @@ from ldm.files import atomic_path
 ARCHITECTURES = {768: "stable-diffusion-v1", 1024: "stable-diffusion-v2-768-v"}
 """ModelSpec's words, by the width of the text that the UNet attends to; other models are of our own making."""
 
+SIDES_PX = {768: 512, 1024: 768}
+"""Sides of the pictures of these models."""
+
 CHUNK = 1 << 20
 
 
 def modelspec(
-    title: str, width: int, kind: Literal["", "/lora", "/textual-inversion"] = "", size_px: int = 512
+    title: str, width: int, kind: Literal["", "/lora", "/textual-inversion"] = "", size_px: int | None = None
 ) -> dict[str, str]:
     """The fields that ModelSpec wants.
 
@@ -28,14 +31,15 @@ def modelspec(
         title: what to call it.
         width: of the text that the UNet attends to, D.
         kind: what the file is, if not a whole model.
-        size_px: side of a picture.
+        size_px: side of a picture; None: as large as those of Stable Diffusion, or unknown for a model of our own.
     """
+    side = size_px or SIDES_PX.get(width)
     return {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": ARCHITECTURES.get(width, f"latent-diffusion-{width}") + kind,
         "modelspec.implementation": "diffusers" if kind == "/lora" else "stable-diffusion",
         "modelspec.title": title,
-        "modelspec.resolution": f"{size_px}x{size_px}",
+        **({"modelspec.resolution": f"{side}x{side}"} if side else {}),
         "modelspec.date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 

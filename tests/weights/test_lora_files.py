@@ -122,6 +122,7 @@ def test_a_kohya_file_says_what_other_programs_look_for(peft: Path, small: Path,
         "modelspec.architecture": "latent-diffusion-32/lora",
     }  # fmt: skip
     assert {key: told[key] for key in expected} == expected
+    assert "modelspec.resolution" not in told, "of a model of our own nobody knows"
     assert told["sshs_model_hash"] == tensor_hash(path) == told["modelspec.hash_sha256"].removeprefix("0x")
     assert len(told["sshs_legacy_hash"]) == 8
 

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -27,3 +28,11 @@ def test_the_hash_in_the_header_is_that_of_the_tensors(tmp_path: Path) -> None:
 def test_other_metadata_get_no_hash(tmp_path: Path) -> None:
     path = write_safetensors(tmp_path / "a.safetensors", {"a": torch.ones(2)}, {"format": "pt"})
     assert read_tensors(path).metadata == {"format": "pt"}
+
+
+@pytest.mark.parametrize(
+    ("width", "size_px", "said"), [(768, None, "512x512"), (1024, None, "768x768"), (256, 64, "64x64")]
+)
+def test_the_size_of_pictures_is_the_models(width: int, size_px: int | None, said: str) -> None:
+    assert modelspec("a", width, size_px=size_px)["modelspec.resolution"] == said
+    assert "modelspec.resolution" not in modelspec("a", 256, "/lora")

@@ -28,6 +28,7 @@ def au(
     rate: Annotated[float, typer.Option(min=0.01, max=0.99, help="Present, where no people's labels are.")] = 0.2,
     weak: Annotated[bool, typer.Option("--weak", help="Also AU6 and AU9, for which the network hardly moves.")] = False,
     backend: Annotated[str, typer.Option(help="Finds faces; see align.")] = "auto",
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first picture that fails.")] = False,
 ) -> None:
     """Measure action units from 52 blendshapes of each face, and write them as a table that `prepare au` reads.
 
@@ -54,7 +55,7 @@ def au(
         said = {one.path: one for one in read_table(truth, odd, TABLES[table], None, pictures)}
     scores = Scores(out.with_suffix(".blendshapes.jsonl"), pictures)
     with bar("measure", len(todo)) as advance:
-        failures = scores.measure(todo, measure, advance)
+        failures = scores.measure(todo, measure, advance, strict)
     measured = {path: scores.rows[path] for path in todo if path in scores.rows}
     if not measured:
         raise ValueError(f"no face was measured in {len(todo)} pictures, first: {failures[0][0]}: {failures[0][1]}")

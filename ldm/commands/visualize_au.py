@@ -1,9 +1,12 @@
 """`python -m ldm visualize au`: the figures of the DreamBooth with action units, each in one command."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from ldm.data.action_units.figures import Figure
 
 
 def au(
@@ -30,6 +33,8 @@ def au(
 ) -> None:
     """One figure: FIGURE.png with a labelled row each, samples/ and settings.json.
 
+    A run that has learned a vector of action units is told by it, any other model in words.
+
     Examples:
 
       python -m ldm visualize au person-by-units --run logs/AU_RUN --person "a photo of sks" --words sentence
@@ -38,22 +43,54 @@ def au(
     """
     from PIL import Image
 
-    from ldm.commands.drawing import Order, draw
-    from ldm.commands.generate_options import How, What, Who
     from ldm.data.action_units.figures import FIGURES
     from ldm.runs.png import grid_of, save_gif, save_png
     from ldm.runs.sheet import sheet
 
+    if run is None and sd is None:
+        raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
     wanted = FIGURES[figure](person, unit, words)
-    drawn = draw(Order(Who(run, sd), What(wanted.prompts), How(n, seed, steps), out=out))
-    of_prompt: dict[str, list[Image.Image]] = {}
-    for sample in drawn.samples:
-        with Image.open(out / sample["file"]) as picture:
-            of_prompt.setdefault(sample["prompt"], []).append(picture.convert("RGB"))
-    rows = {label: [one for prompt in row for one in of_prompt[prompt]] for label, row in wanted.rows.items()}
-    facts = {"figure": figure, "rows": {label: list(row) for label, row in wanted.rows.items()}}
-    save_png(out / f"{figure}.png", sheet(rows), facts)
+    files = iter(_draw(wanted, run, sd, range(seed, seed + n), steps, out))
+    rows: dict[str, list[list[Image.Image]]] = {}
+    for label, row in wanted.rows.items():
+        rows[label] = [[Image.open(next(files)).convert("RGB") for _ in range(n)] for _ in row]
+    said = iter(wanted.prompts)
+    facts = {"figure": figure, "rows": {label: [next(said) for _ in row] for label, row in wanted.rows.items()}}
+    whole = sheet({label: [one for cell in row for one in cell] for label, row in rows.items()})
+    save_png(out / f"{figure}.png", whole, facts)
     if wanted.moving:
-        frames = [grid_of(of_prompt[prompt]) for prompt in wanted.prompts]
+        frames = [grid_of(cell) for row in rows.values() for cell in row]
         save_gif(out / f"{figure}.gif", [*frames, *frames[-2:0:-1]], facts)
     print(out / f"{figure}.png")
+
+
+def _draw(
+    figure: "Figure", run: Path | None, sd: Path | None, seeds: range, steps: int | None, out: Path
+) -> "list[Path]":
+    """The pictures of a figure, those of a cell from one seed after the other."""
+    from typing import Any
+
+    import torch
+
+    from ldm.commands.bars import bar
+    from ldm.commands.drawing_au import conditioner, vector_of
+    from ldm.commands.drawing_models import drawers
+    from ldm.commands.drawing_settings import settings_for
+    from ldm.commands.generate_options import AddOns, How, What, Who
+    from ldm.data.action_units.asked import told
+    from ldm.models.diffusion.pipelines import PersonPipeline
+    from ldm.runs.draw_au import AuRequest, draw_requests
+
+    drawer = next(drawers(Who(run, sd), AddOns(), []))
+    part, requests = conditioner(drawer.model), []
+    for number, (cell, prompt) in enumerate(zip(figure.cells, figure.prompts, strict=True)):
+        vector = None if part is None else tuple(vector_of(cell.asked, part.units).tolist())
+        words = prompt if part is None else f"{cell.who} {part.word}"
+        facts = {"au": told(cell.asked) or "neutral", "model": drawer.facts["model"]}
+        requests += [AuRequest(f"samples/{number:04d}_{one:05d}.png", words, one, vector, facts) for one in seeds]
+    settings = settings_for(drawer.model, How(steps=steps), What())
+    pipeline: Any = PersonPipeline.of(drawer.model, drawer.people, settings.sampler)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+    with bar("draw", len(requests)) as advance:
+        return draw_requests(pipeline, requests, settings, out, None, advance, keep=False)

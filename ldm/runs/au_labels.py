@@ -18,7 +18,7 @@ from ldm.data.action_units.blendshapes import (
     is_calibration,
     unit_scores,
 )
-from ldm.data.action_units.sample import AuSample
+from ldm.data.action_units.sample import AuDataError, AuSample
 from ldm.faces.photos import read_photo
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,13 @@ class Scores:
             file.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
 
     def measure(
-        self, pictures: Sequence[Path], measure: Measure, advance: Callable[[int], None]
+        self, pictures: Sequence[Path], measure: Measure, advance: Callable[[int], None], strict: bool = False
     ) -> list[tuple[Path, str]]:
-        """Measure those of ``pictures`` that were not before; which failed and why."""
+        """Measure those of ``pictures`` that were not before; which failed and why.
+
+        Raises:
+            AuDataError: one failed, in strict mode; what was measured before it is kept.
+        """
         failures = []
         with self.file.open("a", encoding="utf-8") as lines:
             for path in pictures:
@@ -71,6 +75,8 @@ class Scores:
                             row = {"path": path.relative_to(self.root).as_posix(), "blendshapes": scores}
                             lines.write(json.dumps(row) + "\n")
                             lines.flush()
+                    if strict and failures:
+                        raise AuDataError(f"{failures[0][0]}: {failures[0][1]} (strict mode stops at the first)")
                 advance(1)
         return failures
 

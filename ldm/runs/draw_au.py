@@ -43,6 +43,7 @@ def draw_requests(
     out: Path,
     au_guidance: float | None = None,
     advance: Callable[[int], object] = lambda count: None,
+    keep: bool = True,
 ) -> list[Path]:
     """Draw what ``out`` does not hold yet; the pictures' files, in the order of the requests.
 
@@ -55,12 +56,13 @@ def draw_requests(
         out: the folder; ``settings.json`` in it lists all pictures.
         au_guidance: weight of the vector beside the prompt's; None: the same.
         advance: called with the number of pictures done.
+        keep: what is there is what was asked for; otherwise it is drawn anew.
 
     Raises:
         PromptTooLongError: a prompt does not fit; nothing was drawn.
     """
     pipeline.check(list(dict.fromkeys(request.prompt for request in requests)))
-    missing = [request for request in requests if not (out / request.file).is_file()]
+    missing = [request for request in requests if not (keep and (out / request.file).is_file())]
     advance(len(requests) - len(missing))
     for start in range(0, len(missing), settings.batch_size):
         part = missing[start : start + settings.batch_size]

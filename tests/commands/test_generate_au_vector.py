@@ -73,6 +73,18 @@ def test_a_sweep_by_vector(run: Path, tmp_path: Path) -> None:
     assert Image.open(tmp_path / "sweep.gif").n_frames == 6
 
 
+def test_a_figure_by_vector(run: Path, tmp_path: Path) -> None:
+    from ldm.__main__ import main as command
+
+    words = ["visualize", "au", "sweep", "--run", str(run), "--person", "a face", "--unit", "12", "--steps", "2"]
+    with pytest.raises(SystemExit) as left:
+        command([*words, "--out", str(tmp_path)])
+    assert not left.value.code
+    shown = samples(tmp_path)
+    assert [json.loads(Image.open(one).info["ldm"])["prompt"] for one in shown] == ["a face bop"] * 6
+    assert json.loads(Image.open(shown[5]).info["ldm"])["action_units"] == [None, 5.0]
+
+
 def test_a_person_learned_elsewhere_makes_a_face(run: Path, tmp_path: Path) -> None:
     vectors = 0.02 * torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
     torch.save({"<ada>": vectors}, tmp_path / "ada.pt")

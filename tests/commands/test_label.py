@@ -38,6 +38,8 @@ def test_photos_get_labels_that_prepare_reads(tmp_path, astronaut, hopper, share
     assert (rows["eileen/a.png"]["AU12"], rows["grace/a.png"]["AU12"]) == ("1", "0")
     assert rows["eileen/a.png"]["subject"] == "eileen"
     assert json.loads((tmp_path / "labels.thresholds.json").read_text())[0]["threshold"]["how"] == "rate"
+    again = label(folder, out, *options, "--strict", code=1)
+    assert "black.png: no face found (strict mode stops at the first)" in again
     (folder / "grace" / "black.png").unlink()
     assert "2 labelled, 0 failed" in label(folder, out, *options)
     result = CliRunner().invoke(

@@ -1,4 +1,4 @@
-"""The figures of the DreamBooth with action units: which prompts make them."""
+"""The figures of the DreamBooth with action units: which faces they ask for."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,21 +14,36 @@ STRENGTH = 3.0
 
 
 @dataclass(frozen=True)
+class Cell:
+    """One picture of a figure: whom it shows, and what the face does."""
+
+    who: str
+    asked: tuple[Asked, ...] = ()
+
+
+@dataclass(frozen=True)
 class Figure:
-    """A table of prompts.
+    """A table of pictures.
 
     Attributes:
-        rows: by its label, the prompts of a row.
+        rows: by its label, the pictures of a row.
+        mode: how prompts say what the face does.
         moving: whether the pictures of a row follow each other, and make a GIF.
     """
 
-    rows: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, tuple[Cell, ...]]
+    mode: CaptionMode
     moving: bool = False
 
     @property
-    def prompts(self) -> list[str]:
+    def cells(self) -> list[Cell]:
         """All, row after row."""
-        return [prompt for row in self.rows.values() for prompt in row]
+        return [cell for row in self.rows.values() for cell in row]
+
+    @property
+    def prompts(self) -> list[str]:
+        """What each picture is asked for by, in words."""
+        return [au_prompt(cell.who, cell.asked, self.mode) for cell in self.cells]
 
 
 def description(ethnicity: str, gender: str, age: str = "young") -> str:
@@ -39,33 +54,30 @@ def description(ethnicity: str, gender: str, age: str = "young") -> str:
 def person_by_units(person: str | None, unit: str, mode: CaptionMode) -> Figure:
     """One person and the twelve action units of BP4D, one at a time; ``unit`` is not looked at."""
     who = person or description("European-African", "female")
-    rows = {
-        f"AU{number} {FACS[number].name.lower()}": (au_prompt(who, [Asked(number, STRENGTH)], mode),) for number in BP4D
-    }
-    return Figure({"neutral": (who,), **rows})
+    rows = {f"AU{number} {FACS[number].name.lower()}": (Cell(who, (Asked(number, STRENGTH),)),) for number in BP4D}
+    return Figure({"neutral": (Cell(who),), **rows}, mode)
 
 
 def unit_by_people(person: str | None, unit: str, mode: CaptionMode) -> Figure:
     """One action unit on women and men of four groups; ``person`` is not looked at."""
-    asked = [parse_sweep(f"{unit}=0..{STRENGTH:g}")[-1]]
-    return Figure(
-        {
-            gender: tuple(au_prompt(description(ethnicity, gender), asked, mode) for ethnicity in ETHNICITIES)
-            for gender in GENDERS
-        }
-    )
+    asked = (parse_sweep(f"{unit}=0..{STRENGTH:g}")[-1],)
+    rows = {
+        gender: tuple(Cell(description(ethnicity, gender), asked) for ethnicity in ETHNICITIES) for gender in GENDERS
+    }
+    return Figure(rows, mode)
 
 
 def mixtures(person: str | None, unit: str, mode: CaptionMode) -> Figure:
     """People between any two of four groups, women and men; ``person`` and ``unit`` are not looked at."""
     pairs = [f"{one}-{other}" for one, other in combinations(ETHNICITIES, 2)]
-    return Figure({gender: tuple(description(pair, gender) for pair in pairs) for gender in GENDERS})
+    rows = {gender: tuple(Cell(description(pair, gender)) for pair in pairs) for gender in GENDERS}
+    return Figure(rows, mode)
 
 
 def sweep(person: str | None, unit: str, mode: CaptionMode) -> Figure:
     """One person and one action unit from absent to as strong as can be."""
     who = person or description("European", "female")
-    return Figure({f"AU{unit}": tuple(au_prompt(who, [one], mode) for one in parse_sweep(f"{unit}=0..5"))}, moving=True)
+    return Figure({f"AU{unit}": tuple(Cell(who, (one,)) for one in parse_sweep(f"{unit}=0..5"))}, mode, moving=True)
 
 
 FIGURES: Mapping[str, Callable[[str | None, str, CaptionMode], Figure]] = {

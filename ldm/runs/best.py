@@ -191,18 +191,18 @@ class BestCheckpoint(pl.Callback):
 
     def _conclude(self, trainer: pl.Trainer, saves: CheckpointEvery | None, scheduled: bool) -> None:
         """What follows from a look: a save (its time counts where it was not due anyway), the mark, the end."""
-        decide = trainer.strategy.reduce_boolean_decision
-        worth = bool(self.looks) and self._worth_saving()
+        decide, first = trainer.strategy.reduce_boolean_decision, trainer.is_global_zero  # who alone has all looks
+        worth = first and self._worth_saving()
         if saves is not None and decide(worth, all=False):
             if not scheduled:
                 saves.ask(self.budget.spend())
             saves.ask(lambda: self.mark(saves))
-        elif saves is not None and trainer.is_global_zero:
+        elif saves is not None and first:
             self.mark(saves)
         earliest = max(self.min_steps, trainer.min_steps or 0)
-        enough = 0 < self.patience <= waited(self.looks, self.min_delta) and trainer.global_step >= earliest
+        enough = first and 0 < self.patience <= waited(self.looks, self.min_delta) and trainer.global_step >= earliest
         self.stopped = decide(enough, all=False)
-        if self.stopped and trainer.is_global_zero:
+        if self.stopped and first:
             best = chosen(self.looks, self.min_delta)
             logger.info(
                 "the score has not risen by more than %g for %d looks (best %.3f after step %d): stopping",

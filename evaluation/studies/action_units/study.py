@@ -19,6 +19,8 @@ from ldm.runs.claim import claim
 from ldm.weights.fingerprint import fingerprint
 
 CONFIGS = Path("configs/stable-diffusion")
+CAPTION_UNITS = (12, 25, 4, 1, 26, 43)
+"""Those that captions say, the judged ones first: of all of a face a short text encoder has no room for."""
 PROMPT = "a photo of a face"
 PERSON_UNITS = (12, 25)
 """What people are asked for: the units that people's labels judge."""
@@ -98,13 +100,14 @@ def run(order: Order, plan: Plan) -> None:
     stages = Stages(out / "logs", ROOT)
     data = prepare(order, out / "data", stages)
     quiet = ["lightning.callbacks.au_previews.params.disabled=true"]
-    vector = train(order, plan, data, stages, "au_vector", plan.vector_steps, quiet)
+    vector = train(order, plan, data / "train", stages, "au_vector", plan.vector_steps, quiet)
     more = [
         f"model.base_learning_rate={STYLE_RATE}",
         f"data.params.train.params.instance_prompt={PROMPT},[filewords]",
+        "data.params.train.params.long_captions=shorten",
         "lightning.callbacks.previews.params.disabled=true",
     ]
-    style = train(order, plan, data, stages, "au_style", plan.style_steps, more)
+    style = train(order, plan, data / "captions", stages, "au_style", plan.style_steps, more)
     asked = requests(order, plan, data, vector, style)
     found = {arm: evaluate(request)[0] for arm, request in asked.items()}
     people = learn_people(order.lfw, order.sd, plan.people, plan.per_run, plan.person_steps, out / "people")
@@ -134,9 +137,10 @@ def prepare(order: Order, data: Path, stages: Stages) -> Path:
     ]
     _once(labels, lambda: _tolerant(stages, "label", words, labels))
     _once(data / "test.csv", lambda: print(*split_table(labels, data), flush=True))
-    for part in ("train", "test"):
-        table, folder = data / f"{part}.csv", data / part
+    for part, folder in (("train", data / "train"), ("test", data / "test"), ("train", data / "captions")):
+        table = data / f"{part}.csv"
         words = ["prepare", "au", "--source", "csv", table, folder, "--pictures", data / FACES, "--mode", "code"]
+        words += ["--units", ",".join(map(str, CAPTION_UNITS))] if folder.name == "captions" else []
         made = folder / "report.json"
         _once(made, lambda w=words, m=made: _tolerant(stages, "prepare", w, m))  # type: ignore[misc]
     return data
@@ -157,13 +161,13 @@ def _tolerant(stages: Stages, stage: str, words: Sequence[str | Path], made: Pat
             raise
 
 
-def train(order: Order, plan: Plan, data: Path, stages: Stages, name: str, steps: int, more: Sequence[str]) -> Path:
+def train(order: Order, plan: Plan, folder: Path, stages: Stages, name: str, steps: int, more: Sequence[str]) -> Path:
     """The run of a config of ours; one that is there is taken, or gone on with.
 
     Raises:
         StageError: training failed.
     """
-    logs = data.parent / "runs"
+    logs = order.out / "runs"
     there = sorted(logs.glob(f"*_{name}-{steps}"))
     for one in there:
         if any((one / "checkpoints").glob(f"*_gs-{steps - 1}*")):
@@ -174,7 +178,7 @@ def train(order: Order, plan: Plan, data: Path, stages: Stages, name: str, steps
     save = max(1, steps // 4)
     command: list[str | Path] = [
         sys.executable, "main.py", "--base", CONFIGS / f"{name}.yaml", "-t", "-n", f"{name}-{steps}", "-l", logs,
-        "--actual_resume", order.sd.absolute(), "--data_root", data / "train",
+        "--actual_resume", order.sd.absolute(), "--data_root", folder,
         f"data.params.batch_size={plan.batch_size}", "data.params.num_workers=0",
         f"lightning.trainer.max_steps={steps}", f"lightning.modelcheckpoint.params.every_n_train_steps={save}", *more,
     ]  # fmt: skip
@@ -185,10 +189,13 @@ def train(order: Order, plan: Plan, data: Path, stages: Stages, name: str, steps
 def requests(order: Order, plan: Plan, data: Path, vector: Path, style: Path) -> dict[str, Request]:
     """What is measured: the vector, the same told nothing, captions, and the weights before any training."""
     plain = _request(order, plan, data, Who(None, order.sd), "untrained")
+    said = [unit for unit in CAPTION_UNITS if unit in (plan.units or CAPTION_UNITS)]
     return {
         "vector": replace(_request(order, plan, data, Who(vector), "vector"), judge=order.judge),
         "blind": replace(_request(order, plan, data, Who(vector), "blind"), units=PERSON_UNITS, real=None, blind=True),
-        "captions": replace(_request(order, plan, data, Who(style), "captions"), judge=order.judge, words="code"),
+        "captions": replace(
+            _request(order, plan, data, Who(style), "captions"), judge=order.judge, words="code", units=said
+        ),
         "untrained": replace(plain, units=PERSON_UNITS, real=None),
     }
 

@@ -98,6 +98,9 @@ def embedded(
     minutes: Annotated[
         float | None, typer.Option(min=0.1, help="Save and stop after so long: a leg. Call again to go on.")
     ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Train every stage for so many steps only: does all of it run here?")
+    ] = None,
 ) -> None:
     """Make the embedded model from nothing; what is done already is kept, so it can be stopped and called again.
 
@@ -107,30 +110,34 @@ def embedded(
 
       python -m ldm prepare embedded DATA --work data/embedded --out outputs/embedded
 
+      python -m ldm prepare embedded DATA --steps 2 --work outputs/try --out outputs/try/model
+
       python -m ldm prepare embedded DATA --profile gpu --work data/embedded128 --minutes 8
     """
+    from ldm.runs import recipe
     from ldm.runs.legs import Leg, LegOver, train_run
 
     leg = Leg(minutes)
     configs = Path("configs/embedded") / ("gpu" if profile == "gpu" else "")
     size, quality = (128, 85) if profile == "gpu" else (64, 100)
     runs, store, vae, untrained = work / "runs", work / "pictures", work / "vae", work / "init"
+    common = recipe.training_settings(steps)
     if not (store / "about.json").is_file():
         pictures(store, data / "lfw", data / "celeba", size, quality)
     try:
         if not (vae / "config.json").is_file():
-            settings = [f"data.params.{part}.params.folder={store}" for part in ("train", "validation")]
+            settings = [*common, *(f"data.params.{part}.params.folder={store}" for part in ("train", "validation"))]
             if profile == "cpu":
                 settings.append(f"model.params.block_pca={store}")
             train_run(runs, "embedded_vae", configs / "vae.yaml", settings, leg).rename(vae)
         latents(store, work / "latents", vae, faces=True)
         if not (untrained / "model_index.json").is_file():
             model(untrained, vae, store, configs / "model.yaml", Path("configs/embedded/words.txt"))
-        settings = [f"data.params.train.params.folder={work / 'latents'}"]
-        model_is = "model.params.ckpt_path"
-        told = train_run(runs, "embedded_text", configs / "text.yaml", [*settings, f"{model_is}={untrained}"], leg)
-        settings.append(f"{model_is}={told}")
-        trained = train_run(runs, "embedded_unet", configs / "unet.yaml", settings, leg)
+        settings = [*common, f"data.params.train.params.folder={work / 'latents'}"]
+        trained = untrained
+        for stage in ("text", "unet"):
+            begun_from = f"model.params.ckpt_path={trained}"
+            trained = train_run(runs, f"embedded_{stage}", configs / f"{stage}.yaml", [*settings, begun_from], leg)
     except LegOver as over:
         print(f"{over}; call the same again to go on")
         raise typer.Exit(75) from None
@@ -146,21 +153,10 @@ def finish(
 ) -> None:
     """Put networks, first stage, lists of names and defaults together."""
     from ldm.data.store import PictureStore
-    from ldm.files import write_text
     from ldm.runs import recipe
 
     read = PictureStore(store)
-    names, held_out = recipe.known_names(read), recipe.held_out_names(read)
-    about = "People of the embedded model's training set whose every word stands in the names of 5 or more pictures."
-    write_text(Path("infer_images/names_embedded.txt"), f"# {about}\n" + "\n".join(names) + "\n")
-    about = "People kept out of all training of the embedded model: by hash of the name, of those with 4-19 pictures."
-    write_text(Path("configs/embedded/held_out_people.txt"), f"# {about}\n" + "\n".join(held_out) + "\n")
-    defaults = {
-        "guidance_scale": 3.0,
-        "num_inference_steps": 25,
-        "celeb_txt": "../../infer_images/names_embedded.txt",
-        "sampler": "ddim",
-    }
-    files = recipe.assemble(trained, vae, out, defaults)
+    files = recipe.assemble(trained, vae, out)
+    names, held_out = recipe.write_lists(read, out)
     size = sum(file.stat().st_size for file in files) / 1e6
-    print(f"{out}: {size:.1f} MB of weights in {len(files)} files; {len(names)} names, {len(held_out)} people kept out")
+    print(f"{out}: {size:.1f} MB of weights in {len(files)} files; {names} names, {held_out} people kept out")

@@ -115,3 +115,27 @@ def test_latents_can_have_face_vectors_beside_them(store: PictureStore, vae_fold
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-2)
     about = json.loads((tmp_path / "latents" / "about.json").read_text())
     assert about["embedder"] == "sface of aligned pictures"
+
+
+def test_a_cpu_that_is_slow_at_bf16_trains_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(recipe, "_processor", lambda: "flags: avx512_bf16")
+    assert recipe.training_settings() == ["lightning.trainer.precision=32-true"]
+    monkeypatch.setattr(recipe, "_processor", lambda: "flags: avx512_bf16 amx_bf16")
+    assert recipe.training_settings() == []
+    assert recipe.training_settings(steps=2)[0] == "lightning.trainer.max_steps=2"
+
+
+def test_lists_lie_beside_a_model_that_is_not_shipped(
+    store: PictureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert recipe.write_lists(store, Path("outputs/model")) == (1, 1)
+    assert Path("outputs/model/names.txt").read_text().splitlines()[1:] == ["Ann Lee"]
+    assert Path("outputs/model/held_out_people.txt").read_text().splitlines()[1:] == ["Cy Lee"]
+    assert yaml.safe_load(Path("outputs/model/defaults.yaml").read_text())["celeb_txt"] == "names.txt"
+    recipe.write_lists(store, recipe.EMBEDDED)
+    assert Path("infer_images/names_embedded.txt").is_file()
+    assert Path("configs/embedded/held_out_people.txt").is_file()
+    defaults = yaml.safe_load(Path("weights/embedded/defaults.yaml").read_text())
+    assert defaults["celeb_txt"] == "../../infer_images/names_embedded.txt"

@@ -49,8 +49,9 @@ def report(
     front = pareto(looks)
     last = max(looks, key=lambda look: look.step)
     lead = (
-        f"{len(looks)} checkpoints: the best is step {best.step} (score {best.score:.3f}), the last is step "
-        f"{last.step} (score {last.score:.3f}). On the Pareto list: {', '.join(str(look.step) for look in front)}."
+        f"{len(looks)} checkpoint{'s' if len(looks) > 1 else ''}: the best is step {best.step} (score "
+        f"{best.score:.3f}), the last is step {last.step} (score {last.score:.3f}). On the Pareto list: "
+        f"{', '.join(str(look.step) for look in front)}."
     )
     parts: list[Table | Gallery] = [_checkpoints(looks, best, front), _people(looks)]
     parts += [_gallery(person, portraits, best, front) for person in dict.fromkeys(one.person for one in portraits)]

@@ -1,13 +1,13 @@
 """``python -m ldm evaluate au``: draw what is asked for, read it, and write what came out."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
-from evaluation.judges import load_judge, strangers_percentile
+from evaluation.judges import RememberingDetector, load_judge, strangers_percentile
 from evaluation.report import Report, write_report
 from evaluation.studies.action_units.ceiling import Ceiling, ceilings, labelled_by_people, through
 from evaluation.studies.action_units.data import require_unseen
@@ -105,16 +105,19 @@ def evaluate(request: Request) -> tuple[Report, Path]:
         settings,
         _notices(request, speech),
     )
-    made = report(Found(**{**vars(found), "gates": gates(found.results, speech.mode is None)}))
+    made = report(replace(found, gates=gates(found.results, speech.mode is None)))
     return made, write_report(request.out, made)
 
 
 def _readers(request: Request) -> tuple[list[Reader], Sequence[int]]:
-    """Who reads, independent ones first; and the units that have thresholds."""
+    """Who reads, independent ones first; and the units that have thresholds. A face is looked for once a picture."""
     thresholds = read_thresholds(request.thresholds)
-    readers: list[Reader] = [Blendshapes(FaceLandmarker(request.landmarker), load_backend("auto"), thresholds)]
+    faces = load_backend("yunet-sface")
+    faces = replace(faces, detector=RememberingDetector(faces.detector))
+    readers: list[Reader] = [Blendshapes(FaceLandmarker(request.landmarker), faces, thresholds)]
     if request.celeba is not None:
-        readers.insert(0, PeoplesLabels(attribute_judge(request.celeba, names=tuple(BY_PEOPLE.values()))))
+        judge = attribute_judge(request.celeba, names=tuple(BY_PEOPLE.values()))
+        readers.insert(0, PeoplesLabels(replace(judge, detector=faces.detector)))
     return readers, list(thresholds)
 
 

@@ -12,6 +12,7 @@ from evaluation.stages import StageError, Stages
 from evaluation.studies.action_units import document
 from evaluation.studies.action_units.data import FACES, TRUTH, crop_faces, split_table
 from evaluation.studies.action_units.people import Learned, learn_people
+from evaluation.studies.action_units.readers import read_thresholds
 from evaluation.studies.action_units.run import Request, evaluate
 from ldm.commands.generate_options import AddOns, How, Who
 from ldm.data.sources import celeba, lfw
@@ -19,6 +20,7 @@ from ldm.runs.claim import claim
 from ldm.weights.fingerprint import fingerprint
 
 CONFIGS = Path("configs/stable-diffusion")
+UNITS = "model.params.personalization_config.params.parts.1.params.units"
 CAPTION_UNITS = (12, 25, 4, 1, 26, 43)
 """Those that captions say, the judged ones first: of all of a face a short text encoder has no room for."""
 PROMPT = "a photo of a face"
@@ -99,7 +101,8 @@ def run(order: Order, plan: Plan) -> None:
     claim(out, {"weights": fingerprint(order.sd), "lfw": order.with_lfw, "batch_size": plan.batch_size})
     stages = Stages(out / "logs", ROOT)
     data = prepare(order, out / "data", stages)
-    quiet = ["lightning.callbacks.au_previews.params.disabled=true"]
+    told = sorted(read_thresholds(data / "labels.thresholds.json"))
+    quiet = [f"{UNITS}={told}".replace(" ", ""), "lightning.callbacks.au_previews.params.disabled=true"]
     vector = train(order, plan, data / "train", stages, "au_vector", plan.vector_steps, quiet)
     more = [
         f"model.base_learning_rate={STYLE_RATE}",

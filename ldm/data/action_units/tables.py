@@ -104,6 +104,8 @@ def read_table(
             frame = int(row[columns.frame]) if row.get(columns.frame, "").isdecimal() else None
             samples.append(AuSample(path, subject, row.get("task", ""), frame, derived | occurrence, intensity, meta))
             seen.add(path)
+    if silent := sorted(number for number, path in frames.items() if path not in seen):
+        odd.add("picture without label", f"{pictures or file.parent}, frame {silent[0]}", len(silent))
     return kept(samples, odd)
 
 

@@ -53,7 +53,7 @@ def test_openface_by_frame_and_both_kinds_of_columns(tmp_path, pictures):
     assert samples[0].occurrence == {12: True, 45: False}, "trace is 1; a unit that was classified keeps its class"
     assert samples[0].intensity == {12: 3.2, 45: 0.4}
     assert samples[1].intensity[12] is None
-    assert odd == {"intensity outside 0 to 5": 1, "label without picture": 1}
+    assert odd == {"intensity outside 0 to 5": 1, "label without picture": 1, "picture without label": 1}
 
 
 def test_pyfeat_gives_probabilities(tmp_path, pictures):

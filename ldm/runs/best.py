@@ -15,7 +15,7 @@ from evaluation.ranking import Look, chosen, pareto, waited
 from ldm.config import Injected
 from ldm.models.diffusion.pipelines import Sampler
 from ldm.runs.best_mark import mark_best
-from ldm.runs.budget import Budget
+from ldm.runs.budget import HEADROOM, Budget
 from ldm.runs.callbacks import evaluating
 from ldm.runs.checkpoint import CheckpointEvery, saves_of
 from ldm.runs.draw import DrawSettings
@@ -171,8 +171,8 @@ class BestCheckpoint(pl.Callback):
     def _may_look(self, left: float) -> bool:
         assert self._scorer is not None  # made when training started
         assert self._before is not None
-        cost = self.looks[-1].seconds if self.looks else self._scorer.cost_s(self._before)
-        allowed = self.budget.allows(cost, left)
+        cost = max((look.seconds for look in self.looks), default=self._scorer.cost_s(self._before))
+        allowed = self.budget.allows(HEADROOM * cost, left)
         self.left_out += not allowed
         return allowed
 

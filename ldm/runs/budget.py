@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+HEADROOM = 1.1
+"""A look is taken to cost so many times the dearest one so far: other work on the machine comes and goes."""
+
 
 class Budget:
     """Keeps the time of looks below a share of the time of training.

@@ -4,6 +4,7 @@ Source: Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models"; th
 """
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from ldm.modules.artifacts import read_artifact
 from ldm.modules.lora_fit import TEXT, UNET, layer_of, matching_layers, require_fit
 from ldm.modules.personalization import Artifact, Personalization
+
+logger = logging.getLogger(__name__)
 
 ADAPTER = "default"
 FORMAT = "lora-1"
@@ -76,13 +79,32 @@ class LoraAdapter(Personalization):
 
         networks: dict[str, Any] = {UNET: unet, TEXT: text_encoder}
         self._networks = {name: network for name, network in networks.items() if self.targets[name]}
-        for name, network in self._networks.items():
-            self._require_room(name, matching_layers(network, self.targets[name]))
+        layers = {name: matching_layers(network, self.targets[name]) for name, network in self._networks.items()}
+        for name, own in layers.items():
+            self._require_room(name, own)
         for name, network in self._networks.items():
             options: dict[str, Any] = self.options
-            network.add_adapter(LoraConfig(target_modules=list(self.targets[name]), **options), adapter_name=ADAPTER)
+            targets = self._with_direction(name, layers[name]) if options["use_dora"] else self.targets[name]
+            network.add_adapter(LoraConfig(target_modules=list(targets), **options), adapter_name=ADAPTER)
         if self.lora_ckpt is not None:
             self.load([read_artifact(Path(self.lora_ckpt))])
+
+    def _with_direction(self, network: str, layers: Mapping[str, nn.Module]) -> Sequence[str]:
+        """What DoRA can change: the targets, or the names of the layers of which no row is all zero.
+
+        A row without a direction has a length of 0 / 0.
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        without = [name for name, layer in layers.items() if not layer.weight.flatten(1).any(1).all()]  # type: ignore[operator]
+        if not without:
+            return self.targets[network]
+        told = f"{len(without)} of {len(layers)} layers of the {network} have rows of zeros, first {without[0]}"
+        if len(without) == len(layers):
+            raise ValueError(f"use_dora: {told}: DoRA divides by the length of each row; leave use_dora out")
+        logger.warning("use_dora: %s: they stay as they are, since DoRA divides by the length of each row", told)
+        return [name for name in layers if name not in without]
 
     def _require_room(self, network: str, layers: Mapping[str, nn.Module]) -> None:
         """Nothing, if every layer has more rows and columns than the rank."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+SHORTEST = 1e-12
+"""A row of zeros has no direction: it stays one."""
 NETWORKS = {"unet": "lora_unet_", "text_encoder": "lora_te_"}
 """The networks that it may change, and what kohya's names begin with."""
 
@@ -51,7 +53,7 @@ class LoraLayer:
         """``weight`` (out, in, ...) in float32 with the change, ``scale`` of the way to it."""
         whole = weight.float() + self.change()
         if self.magnitude is not None:
-            length = torch.linalg.vector_norm(whole.flatten(1), dim=1)
+            length = torch.linalg.vector_norm(whole.flatten(1), dim=1).clamp_min(SHORTEST)
             whole = whole * (self.magnitude.float() / length).view(-1, *(1 for _ in self.shape[1:]))
         return torch.lerp(weight.float(), whole, scale)
 

@@ -1,6 +1,7 @@
 """Low-rank layers on the tiny model: trained, merged, written, and read by diffusers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,24 @@ def test_training_can_start_from_a_file(tiny_model: Path, tmp_path: Path) -> Non
     again = read_model(tiny_model)
     LoraAdapter(rank=2, lora_ckpt=file).attach(again.unet, again.text_encoder)
     assert predict(again.unet).equal(predict(parts.unet))
+
+
+def test_dora_leaves_layers_with_rows_of_zeros_as_they_are(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Their lengths would be 0 / 0: the first prediction was not a number."""
+    parts, lora = read_model(tiny_model), LoraAdapter(rank=2, use_dora=True)
+    silent = parts.unet.mid_block.attentions[0].transformer_blocks[0].attn2.to_out[0]
+    with torch.no_grad():
+        silent.weight[3] = 0
+    lora.attach(parts.unet, parts.text_encoder)
+    assert predict(parts.unet).isfinite().all()
+    assert not hasattr(silent, "base_layer")
+    told = r"use_dora: 1 of \d+ layers of the unet have rows of zeros, first mid_block\S+attn2\.to_out\.0: they stay"
+    assert re.search(told, caplog.text)
+    only = LoraAdapter(
+        rank=2, use_dora=True, target_modules=["mid_block.attentions.0.transformer_blocks.0.attn2.to_out.0"]
+    )
+    with pytest.raises(ValueError, match="use_dora: 1 of 1 layers of the unet have rows of zeros, first mid_block"):
+        only.attach(parts.unet, parts.text_encoder)
 
 
 def test_lengths_under_pefts_own_name_are_taken_too(tiny_model: Path) -> None:

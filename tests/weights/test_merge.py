@@ -95,3 +95,8 @@ def test_a_smaller_rank_takes_the_largest_directions() -> None:
 def test_nothing_to_extract(parts: Parts, small: Path) -> None:
     with pytest.raises(ValueError, match=r"has the same layers as .*, number by number: nothing to extract"):
         extract_lora(read_model(small, None), parts, 4)
+
+
+def test_a_row_of_zeros_stays_one() -> None:
+    layer = LoraLayer(torch.zeros(1, 3), torch.zeros(2, 1), 1.0, torch.tensor([0.0, 2.0]))
+    assert layer.changed(torch.tensor([[0.0, 0, 0], [1, 0, 0]])).tolist() == [[0, 0, 0], [2, 0, 0]]

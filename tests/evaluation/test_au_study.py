@@ -200,6 +200,8 @@ def test_the_report_says_all(tmp_path: Path) -> None:
     assert told["tables"]["gates"][-1]["found"] == pytest.approx(0.8)
     assert told["tables"]["asked-for-and-measured"][0]["AUC"] == 1
     assert told["tables"]["dose-and-response"][0]["Spearman"] == pytest.approx(1, abs=1e-4)
+    readers = [row["read by"] for row in told["tables"]["dose-and-response"]]
+    assert readers == ["people", "shapes (same detector as the labels)"]
     assert "falls by 0.100" in made.tables()[-1].note
     assert any("agrees with its own teacher" in notice for notice in made.notices)
 

@@ -95,7 +95,7 @@ def _asked(found: Found) -> Table:
         ends = [None] * 5 if top is None else [_value(x) for x in (top.f1, top.skew_f1, top.auc, top.icc, top.pearson)]
         for how, seen in (("alone", one.alone), ("as real faces", one.as_real)):
             if seen is not None:
-                rows.append([title_of(one.unit), one.reader, how, *_numbers(seen), *ends])
+                rows.append([title_of(one.unit), _by(one), how, *_numbers(seen), *ends])
     note = (
         "Alone: a unit asked for with 2 and more counts as present, with 0 as absent. As real faces: everything that a "
         "labelled photo of somebody else does was asked for together. Always F1: of answering present to all. Skew F1: "
@@ -103,6 +103,11 @@ def _asked(found: Found) -> Table:
         "95 %, bootstrap over people."
     )
     return Table("Asked for and measured", ASKED_COLUMNS, rows, note)
+
+
+def _by(one: UnitResult) -> str:
+    """Who reads, and whether that is whose labels were trained on."""
+    return one.reader if one.independent else f"{one.reader} (same detector as the labels)"
 
 
 def _numbers(seen: Agreement) -> list[Cell]:
@@ -116,7 +121,7 @@ def _dose(results: Sequence[UnitResult]) -> Table:
         into = None if one.leaks_into is None else f"AU{one.leaks_into[0]} {one.leaks_into[1]:.2f}"
         numbers = [*_ends(one.dose.spearman), *_ends(one.dose.slope), *_ends(one.dose.monotonicity)]
         leaked = None if one.leak is None else one.leak.value
-        rows.append([title_of(one.unit), one.reader, *numbers, leaked, one.leak_share, into])
+        rows.append([title_of(one.unit), _by(one), *numbers, leaked, one.leak_share, into])
     note = (
         "Of each person's own pictures, mean over people. Slope: points measured for a point asked for. Monotonicity: "
         "of pairs from the same noise, the share in which the one asked for more has more (.5: deaf). Leak: mean "

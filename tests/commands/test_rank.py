@@ -103,7 +103,9 @@ def test_what_cannot_be_ranked(run, tmp_path, capsys):
     assert "has no exported files; nothing was exported yet" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("method", ["lora", "textual_inversion", "dreambooth"])
+@pytest.mark.parametrize(
+    "method", ["lora", *(pytest.param(one, marks=pytest.mark.slow) for one in ("textual_inversion", "dreambooth"))]
+)
 def test_runs_of_other_methods(method, tiny_model, tmp_path, astronaut, capsys, root):
     from main import main
 

@@ -114,7 +114,8 @@ def test_runs_of_other_methods(method, tiny_model, tmp_path, astronaut, capsys, 
         astronaut.resize((64, 64)).save(tmp_path / f"photos/{number}.png")
     command = [
         "--base", str(root / f"configs/stable-diffusion/{method}.yaml"), "-t", "-n", method,
-        "-l", str(tmp_path / "logs"), "--actual_resume", str(tiny_model), "--data_root", str(tmp_path / "photos"), "data.params.batch_size=1",
+        "-l", str(tmp_path / "logs"), "--actual_resume", str(tiny_model), "--data_root", str(tmp_path / "photos"),
+        "data.params.batch_size=1",
         "lightning.callbacks.previews.params.disabled=true", "lightning.trainer.max_steps=2",
         "lightning.trainer.accelerator=cpu", "data.params.train.params.crop=center", "lightning.callbacks.best={}",
         "lightning.callbacks.best.params.max_share=null", "lightning.callbacks.best.params.every_n_steps=1",

@@ -65,6 +65,7 @@ class Request:
     celeba: Path | None = None
     judge: str | None = None
     photos: Path | None = None
+    ceilings: bool = True
 
 
 def evaluate(request: Request) -> tuple[Report, Path]:
@@ -96,7 +97,7 @@ def evaluate(request: Request) -> tuple[Report, Path]:
     found = Found(
         name_of(request.who),
         unit_results(wanted, readings, readers, units),
-        _ceilings(request, drawer.model, readers, faces),
+        _ceilings(request, drawer.model, readers, faces) if request.ceilings else [],
         _likeness(request, asked, int(drawer.model.sample_size_px)),
         [],
         faces_found(readings),

@@ -195,11 +195,13 @@ def requests(order: Order, plan: Plan, data: Path, vector: Path, style: Path) ->
     said = [unit for unit in CAPTION_UNITS if unit in (plan.units or CAPTION_UNITS)]
     return {
         "vector": replace(_request(order, plan, data, Who(vector), "vector"), judge=order.judge),
-        "blind": replace(_request(order, plan, data, Who(vector), "blind"), units=PERSON_UNITS, real=None, blind=True),
+        "blind": replace(
+            _request(order, plan, data, Who(vector), "blind"), units=PERSON_UNITS, real=None, ceilings=False, blind=True
+        ),
         "captions": replace(
             _request(order, plan, data, Who(style), "captions"), judge=order.judge, words="code", units=said
         ),
-        "untrained": replace(plain, units=PERSON_UNITS, real=None),
+        "untrained": replace(plain, units=PERSON_UNITS, real=None, ceilings=False),
     }
 
 
@@ -212,6 +214,7 @@ def with_people(request: Request, order: Order, people: Learned) -> Request:
         photos=people.photos,
         judge=order.judge,
         real=None,
+        ceilings=False,
         add_ons=AddOns(embedding=people.embeddings),
     )
 

@@ -120,7 +120,7 @@ def report(arm: str) -> Report:
     ]
     if arm == "people":
         parts.append(
-            Table("Identity along the sweep", ("person", "neutral AUC", "at 0"), [["a", 0.9, 0.5]], "It falls.")
+            Table("Identity along the sweep", ("person", "neutral AUC", "at 0"), [["a <ada>", 0.9, 0.5]], "It falls.")
         )
     return Report(arm, "", [], parts, {})
 
@@ -158,6 +158,7 @@ def test_the_page_is_written_and_other_sections_stay(tmp_path: Path, monkeypatch
     assert "| AU12 | 0.4000 | labels | 0.400 | 0.970 | 0.900 |" in text
     assert "![sweeps of several units](action_units_sweeps.png)" in text
     assert "action_units_people.png" not in text
+    assert "| `a <ada>` | 0.900 | 0.500 |" in text
     assert page.with_name("action_units_curves.png").read_bytes() == b"png"
     assert Image.open(page.with_name("action_units_sweeps.png")).height == 2 * 10
     empty = document.Facts(

@@ -175,7 +175,8 @@ def _picked(table: Table, columns: Sequence[str]) -> str:
         cells = []
         for name in columns:
             ends = [own.get(f"{name} {end}") for end in ("low", "high")]
-            cells.append(_interval([own[name], *ends]) if None not in ends else shown(own[name]))
+            cell = _interval([own[name], *ends]) if None not in ends else shown(own[name])
+            cells.append(f"`{cell}`" if "<" in cell else cell)  # Markdown takes <ada> for a tag
         rows.append(cells)
     return markdown_table(list(columns), rows)
 

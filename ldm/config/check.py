@@ -136,7 +136,7 @@ def _lightning(section: Any) -> list[str]:
         called = signature_of(get_obj_from_str(CHECKPOINT))
         problems += arguments(called, checkpoint.get("params") or {}, "lightning.modelcheckpoint.params")
     if isinstance(callbacks := section.get("callbacks"), Mapping):
-        for name, node in callbacks.items():
+        for name, node in ((name, node) for name, node in callbacks.items() if node is not None):  # null leaves it out
             problems += _node(node, f"lightning.callbacks.{name}", CALLBACKS.get(name))
     if isinstance(settings := section.get("wandb"), Mapping):
         problems += arguments(signature_of(get_obj_from_str(WANDB)), settings, "lightning.wandb")

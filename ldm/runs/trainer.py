@@ -63,7 +63,8 @@ def build_trainer(lightning: Mapping[str, Any], run: RunFolder, loggers: Sequenc
 
 def _callbacks(lightning: Mapping[str, Any], run: RunFolder) -> list[pl.Callback]:
     """EMA first, so that whoever looks sees this step's averages; then ours; then what else the config names."""
-    given: dict[str, Any] = {"image_logger": {}} | dict(lightning.get("callbacks") or {})
+    wanted: dict[str, Any] = {"image_logger": {}} | dict(lightning.get("callbacks") or {})
+    given = {name: node for name, node in wanted.items() if node is not None}
     nodes = {name: ({"target": CALLBACKS[name]} if name in CALLBACKS else {}) | dict(given[name]) for name in given}
     named = [instantiate_from_config(node, folder=run.images) for node in nodes.values()]
     averages = [callback for callback in named if isinstance(callback, Ema)]

@@ -182,3 +182,6 @@ def test_our_callbacks_need_no_target(write):
     found = problems(write(GOOD + "lightning: {callbacks: {ema: {params: {decay: 2}}, mine: {params: {}}}}\n"))
     assert found[0] == "lightning.callbacks.ema.params.decay: 2 given, a number greater than 0 and less than 1 wanted"
     assert found[1].startswith("lightning.callbacks.mine.target: missing")
+    load_config(
+        [write(GOOD + "lightning: {callbacks: {ema: {params: {}}, mine: null}}\n")], ["lightning.callbacks.ema=null"]
+    )

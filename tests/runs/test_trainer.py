@@ -36,6 +36,13 @@ def test_the_section_becomes_a_trainer(run: RunFolder) -> None:
     assert names.index("StepStats") < names.index("ImageLogger"), "a look at the pictures is no part of a step's time"
 
 
+def test_null_leaves_a_callback_out(run: RunFolder) -> None:
+    section = tiny_tree(callbacks={"image_logger": None, "own": None})["lightning"]
+    names = {type(callback).__name__ for callback in build_trainer(section, run).trainer.callbacks}
+    assert not {"ImageLogger", "CtrlC"} & names
+    assert "CheckpointEvery" in names
+
+
 def test_the_bar_can_be_left_out(run: RunFolder) -> None:
     callbacks = build_trainer({"trainer": {"enable_progress_bar": False, "max_steps": 1}}, run).trainer.callbacks
     assert not any(isinstance(callback, ProgressBar) for callback in callbacks)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from ldm.weights.fetch import SOURCES, Remote, fetch, is_there
 
@@ -136,3 +137,12 @@ def test_everything_that_can_be_fetched_says_what_it_is() -> None:
             assert len(remote.sha256) == 64
             assert remote.licence
             assert remote.place.parts[0] == "weights"
+
+
+def test_the_published_settings_and_the_readme_name_the_file_that_is_fetched(root: Path) -> None:
+    place = SOURCES["sd-v1-4"][0].place.as_posix()
+    config = OmegaConf.load(root / "configs" / "stable-diffusion" / "aigc_id.yaml")
+    assert config.model.params.ckpt_path == place
+    lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    named = [line for line in lines if place in line]
+    assert [line.split()[1] for line in named] == ["01_start_train.sh", "02_start_test.sh", "03_extract.sh"]

@@ -60,7 +60,11 @@ def test_pictures_of_two_have_no_face_to_be_asked_for(model: CaptionStart, batch
     batch["caption"] = ["a photo of tom hanks", "a photo of emma watson", "a photo of grace kelly"]
     model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
     both = model.training_step(batch, 0)
-    alone: Batch = {"caption": batch["caption"][:2], "embedding": batch["embedding"][:2], "latents": batch["latents"][:2]}
+    alone: Batch = {
+        "caption": batch["caption"][:2],
+        "embedding": batch["embedding"][:2],
+        "latents": batch["latents"][:2],
+    }
     torch.testing.assert_close(both, model.training_step(alone, 0))
 
 

@@ -143,6 +143,11 @@ class IdentityScores:
         return int((~np.isnan(self.cosines)).sum())
 
     @property
+    def listed(self) -> list[float | None]:
+        """The cosines as JSON takes them: None where no face was detected."""
+        return [None if np.isnan(cosine) else float(cosine) for cosine in self.cosines]
+
+    @property
     def detected_mean(self) -> float | None:
         """Mean over the pictures with a face, None where there is no such picture."""
         return float(np.nanmean(self.cosines)) if self.detected else None

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-PROMPTS = ["a photo of {}", "a photo of {}, smiling", "a photo of {} wearing eyeglasses"]
-
 
 def rank(
     run: Annotated[Path, typer.Argument(metavar="DIR", help="The run: its folder or its name in logs/.")],
@@ -58,7 +56,7 @@ def rank(
     from ldm.files import require_writable
     from ldm.runs.draw import DrawSettings
     from ldm.runs.evaluated import EvaluatedRun
-    from ldm.runs.look import LookPlan
+    from ldm.runs.look import PROMPTS, LookPlan
     from ldm.runs.rank import rank_run
     from ldm.runs.rank_page import judge_for, report_of, write_grid
 

@@ -14,14 +14,14 @@ from evaluation.prompt_judges import load_prompt_judge
 from evaluation.ranking import Look, chosen, pareto, waited
 from ldm.config import Injected
 from ldm.models.diffusion.pipelines import Sampler
-from ldm.runs.best_mark import mark_best
+from ldm.runs.best_mark import CHOOSER, mark_best
 from ldm.runs.budget import HEADROOM, Budget
 from ldm.runs.callbacks import evaluating
 from ldm.runs.checkpoint import CheckpointEvery, saves_of
 from ldm.runs.draw import DrawSettings
 from ldm.runs.ema import averaged
 from ldm.runs.folder import RunFolder
-from ldm.runs.look import Before, LookPlan, Scorer
+from ldm.runs.look import PROMPTS, Before, LookPlan, Scorer
 from ldm.runs.look_log import log_end, log_look
 from ldm.runs.look_people import scorer_of_run
 from ldm.runs.steps import StepEnd, steps_left
@@ -82,7 +82,7 @@ class BestCheckpoint(pl.Callback):
         save: Literal["pareto", "best", "scheduled"] = "pareto",
         num_pictures: Annotated[int, Field(gt=0)] = 3,
         max_people: Annotated[int, Field(gt=0)] = 8,
-        prompts: Sequence[str] = ("a photo of {}", "a photo of {}, smiling", "a photo of {} wearing eyeglasses"),
+        prompts: Sequence[str] = PROMPTS,
         noun: str = "person",
         num_inference_steps: Annotated[int, Field(gt=0)] = 6,
         guidance_scale: Annotated[float, Field(ge=0)] | None = None,
@@ -90,24 +90,14 @@ class BestCheckpoint(pl.Callback):
         decoder: Path | None = None,
         batch_size: Annotated[int, Field(gt=0)] = 8,
         seed: Annotated[int, Field(ge=0)] = 1_000_000,
-        judge: str = "yunet-sface",
+        judge: str = CHOOSER,
         prompt_judge: Path | None = None,
         disabled: bool = False,
         folder: Injected[Path | None] = None,
     ) -> None:
-        self.every_n_steps, self.patience, self.min_delta, self.min_steps = (
-            every_n_steps,
-            patience,
-            min_delta,
-            min_steps,
-        )
-        self.save, self.max_people, self.judge_name, self.disabled, self.folder = (
-            save,
-            max_people,
-            judge,
-            disabled,
-            folder,
-        )
+        self.every_n_steps, self.save, self.max_people = every_n_steps, save, max_people
+        self.patience, self.min_delta, self.min_steps = patience, min_delta, min_steps
+        self.judge_name, self.disabled, self.folder = judge, disabled, folder
         if nameless := [prompt for prompt in prompts if "{}" not in prompt]:
             raise ValueError(f"{NAME}: prompt {nameless[0]!r} names nobody: write {{}} where the person stands")
         if not prompts:

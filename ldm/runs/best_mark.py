@@ -9,6 +9,8 @@ from ldm.files import write_json
 from ldm.runs.folder import RunFolder
 
 BEST = "best.json"
+CHOOSER = "yunet-sface"
+"""The judge by which a run in training chooses where its config names none."""
 
 
 def mark_best(

@@ -17,6 +17,7 @@ from ldm.data.manifest import Record, group_people, read_people
 from ldm.data.photo_folders import read_folders
 from ldm.faces.photos import list_photos
 from ldm.modules.artifacts import read_artifact
+from ldm.runs.best_mark import CHOOSER
 from ldm.runs.draw import DrawSettings, draw_prompts
 from ldm.runs.folder import RunFolder
 from ldm.runs.likeness import called
@@ -126,7 +127,7 @@ def _networks(folder: RunFolder) -> set[str]:
         if node is not None and not (node.get("params") or {}).get("disabled", False):
             from evaluation.judges import load_judge
 
-            found.add(load_judge((node.get("params") or {}).get("judge", "yunet-sface")).encoder_name)
+            found.add(load_judge((node.get("params") or {}).get("judge", CHOOSER)).encoder_name)
     return found
 
 

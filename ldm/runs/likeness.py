@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
@@ -22,6 +22,8 @@ MAX_PHOTOS = 16
 
 NOUNS = "(?:young |old )?(?:person|man|woman|child|girl|boy|face)"
 """What follows a person's word in DreamBooth's prompts: 'a photo of sks person'."""
+
+T = TypeVar("T")
 
 
 class HasPath(Protocol):
@@ -66,27 +68,29 @@ class ShowsSeveral(Protocol):
 
 def photos_of(trainer: pl.Trainer) -> dict[str, list[Path]]:
     """The training photos of each person, people in the order in which the run counts them; empty if not known."""
-    return photos_in(getattr(trainer.datamodule, "datasets", {}).get("train"))  # type: ignore[attr-defined]
-
-
-def photos_in(data: object) -> dict[str, list[Path]]:
-    """The same of a data set."""
+    data = _trained_on(trainer)
     if isinstance(data, KnowsPhotos):
         photos: dict[str, list[Path]] = {person: [] for person in data.people}
         for record, owner in zip(data.records, data.owner, strict=True):
             photos[data.people[owner]].append(record.path)
         return photos
-    parts = data.parts if isinstance(data, ShowsSeveral) else [data]
-    shown = [part for part in parts if isinstance(part, ShowsOne) and part.token]
-    return {str(part.token): [photo.path for photo in part.photos] for part in shown}
+    return {str(part.token): [photo.path for photo in part.photos] for part in _named(data)}
 
 
 def words_of(trainer: pl.Trainer) -> dict[str, str]:
     """What stands in prompts for each person who has a word of their own."""
-    data = getattr(trainer.datamodule, "datasets", {}).get("train")  # type: ignore[attr-defined]
+    named = _named(_trained_on(trainer))
+    return {str(part.token): called(str(part.token), part.photos[0].prompt.text) for part in named}
+
+
+def _trained_on(trainer: pl.Trainer) -> object:
+    return getattr(trainer.datamodule, "datasets", {}).get("train")  # type: ignore[attr-defined]
+
+
+def _named(data: object) -> list[ShowsOne]:
+    """The parts of a data set that show somebody who has a word."""
     parts = data.parts if isinstance(data, ShowsSeveral) else [data]
-    shown = [part for part in parts if isinstance(part, ShowsOne) and part.token]
-    return {str(part.token): called(str(part.token), part.photos[0].prompt.text) for part in shown}
+    return [part for part in parts if isinstance(part, ShowsOne) and part.token]
 
 
 def called(token: str, instance_prompt: str | None) -> str:
@@ -123,8 +127,8 @@ def references_of(judge: Judge, photos: Mapping[str, Sequence[Path]]) -> list[Re
     """
     found = []
     for name, paths in photos.items():
-        places = np.linspace(0, len(paths) - 1, min(MAX_PHOTOS, len(paths))).round().astype(int)
-        seen = [(paths[i], vector) for i in places if (vector := _face_in(judge, paths[i])) is not None]
+        some = evenly(paths, MAX_PHOTOS)
+        seen = [(path, vector) for path in some if (vector := _face_in(judge, path)) is not None]
         if not seen:
             raise ValueError(
                 f"judge {judge.name} finds no face in the training photos of {name} "
@@ -132,6 +136,12 @@ def references_of(judge: Judge, photos: Mapping[str, Sequence[Path]]) -> list[Re
             )
         found.append(Reference(name, seen[0][0], np.mean([vector for _, vector in seen], axis=0, dtype=np.float32)))
     return found
+
+
+def evenly(listed: Sequence[T], most: int) -> list[T]:
+    """At most so many of what is ``listed``, taken evenly."""
+    places = np.linspace(0, len(listed) - 1, min(most, len(listed))).round().astype(int)
+    return [listed[place] for place in places]
 
 
 def _face_in(judge: Judge, photo: Path) -> Vector | None:

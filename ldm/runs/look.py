@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from evaluation.identity import Judge
+from evaluation.identity import Judge, Vector
 from evaluation.judges import calibration
 from evaluation.prior import nearness
 from evaluation.ranking import Look, likeness_of
@@ -23,6 +23,8 @@ from ldm.runs.likeness import Likeness, Reference, portray
 
 logger = logging.getLogger(__name__)
 
+PROMPTS = ("a photo of {}", "a photo of {}, smiling", "a photo of {} wearing eyeglasses")
+"""What is drawn where nobody says otherwise; ``{}`` is where the person stands."""
 LOST = 1.0
 """Drift of a class in whose pictures no face is found any more, where there were faces before."""
 
@@ -136,7 +138,7 @@ class Scorer:
         touched = touches_class(model) if touched is None else touched
         pictures = self._draw_class(model, None if touched or self.prompt_judge else 1)
         faces = self.judge.vectors(pictures)
-        near = nearness([face for face in faces if face is not None], self.vectors) if touched else None
+        near = self._near(faces) if touched else None
         if touched and near is None:
             logger.warning("drift is not looked at: judge %s finds no face in pictures of the class", self.judge.name)
         obeyed = self._obeyed(pictures, self.plan.class_prompts)
@@ -168,12 +170,14 @@ class Scorer:
         """How much nearer to the people the class came, in the units of likeness."""
         if before.nearness is None:
             return None
-        near = nearness(
-            [face for face in self.judge.vectors(self._draw_class(model)) if face is not None], self.vectors
-        )
+        near = self._near(self.judge.vectors(self._draw_class(model)))
         if near is None:
             return LOST
         return (near - before.nearness) / (self.calibration.same - self.calibration.stranger)
+
+    def _near(self, faces: Sequence[Vector | None]) -> float | None:
+        """How near the faces come to the people, as a cosine; None where there is none."""
+        return nearness([face for face in faces if face is not None], self.vectors)
 
     def _draw_class(self, model: Any, count: int | None = None) -> list[Image.Image]:
         """The class, once for each prompt of a look, or the first ``count`` of these."""

@@ -70,8 +70,5 @@ def log_end(looks: Sequence[Look], min_delta: float, budget: Budget, left_out: i
 
 def _rows(one: Likeness, step: int) -> list[Row]:
     """A row of the table of people for each picture."""
-    shown = zip(one.prompts, one.pictures, one.scores.cosines.tolist(), strict=True)
-    return [
-        Row(one.reference.name, prompt, step, picture, None if cosine != cosine else cosine)
-        for prompt, picture, cosine in shown
-    ]
+    shown = zip(one.prompts, one.pictures, one.scores.listed, strict=True)
+    return [Row(one.reference.name, prompt, step, picture, cosine) for prompt, picture, cosine in shown]

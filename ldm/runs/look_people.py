@@ -4,13 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 
 from evaluation.judges import load_judge
 from evaluation.scores import PromptJudge
 from ldm.models.diffusion.pipelines import placeholders_of
-from ldm.runs.likeness import photos_of, references_of, words_of
+from ldm.runs.likeness import evenly, photos_of, references_of, words_of
 from ldm.runs.load import knows_people, manager_of
 from ldm.runs.look import LookPlan, Scorer
 
@@ -70,9 +69,3 @@ def words_for(model: Any, names: Sequence[str], called: Mapping[str, str]) -> di
         assert placeholders is not None  # the method has a word for each person
         return dict.fromkeys(names, placeholders.strings[0])
     return {name: called.get(name, name) for name in names}
-
-
-def evenly(names: Sequence[str], most: int) -> list[str]:
-    """At most so many of ``names``, taken evenly."""
-    places = np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)
-    return [names[place] for place in places]

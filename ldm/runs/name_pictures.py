@@ -19,7 +19,7 @@ from ldm.runs.draw import DrawSettings
 from ldm.runs.draw_vectors import draw_vectors
 from ldm.runs.load import untrained
 from ldm.runs.pictures import grid
-from ldm.runs.png import file_stem, save_png
+from ldm.runs.png import file_stem, grid_of, pictures_in, save_png
 from ldm.weights.fingerprint import fingerprint
 
 
@@ -78,7 +78,7 @@ def draw_names(asked: Asked, out: Path, progress: Callable[[int], None] = lambda
         drawn = draw_vectors(pipeline, prompts, None, seeds * len(part), settings)
         for place, name in enumerate(part):
             own = drawn[place * len(seeds) : (place + 1) * len(seeds)]
-            save_png(rows[name], _row(own), {"prompt": asked.prompt.replace("{}", name), "seeds": seeds})
+            save_png(rows[name], grid_of(own, gap=0), {"prompt": asked.prompt.replace("{}", name), "seeds": seeds})
         progress(len(part))
     return rows
 
@@ -93,21 +93,9 @@ def _pipeline(asked: Asked) -> Any:
     return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
 
 
-def _row(pictures: Sequence[Image.Image]) -> Image.Image:
-    width, height = pictures[0].size
-    row = Image.new("RGB", (width * len(pictures), height))
-    for place, picture in enumerate(pictures):
-        row.paste(picture, (place * width, 0))
-    return row
-
-
 def block_of(path: Path, each: int, side_px: int = 160) -> Image.Image:
     """The ``each`` pictures of a row as a block, small: what a contact sheet shows of a name."""
-    with Image.open(path) as opened:
-        row = opened.convert("RGB")
-    width = row.width // each
-    pictures = [row.crop((i * width, 0, (i + 1) * width, row.height)) for i in range(each)]
-    block = grid(pictures, columns=math.ceil(each**0.5), gap_px=0)
+    block = grid(pictures_in(path, each), columns=math.ceil(each**0.5), gap_px=0)
     block.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     return block
 
@@ -120,10 +108,7 @@ def describe(
     for name, path in rows.items():
         file = out / "faces" / judge.name / f"{file_stem(name)}.json"
         if not file.is_file():
-            with Image.open(path) as opened:
-                row = opened.convert("RGB")
-            width = row.width // each
-            faces = judge.vectors([row.crop((i * width, 0, (i + 1) * width, row.height)) for i in range(each)])
+            faces = judge.vectors(pictures_in(path, each))
             write_json(file, [None if face is None else [round(float(x), 5) for x in face] for face in faces])
         kept = json.loads(file.read_text(encoding="utf-8"))
         found.append([None if face is None else np.asarray(face, np.float32) for face in kept])

@@ -78,6 +78,14 @@ def grid_of(pictures: Sequence[Image.Image], columns: int | None = None, gap: in
     return sheet
 
 
+def pictures_in(row: Path, count: int) -> list[Image.Image]:
+    """The ``count`` pictures in a file that :func:`grid_of` put side by side, without a gap."""
+    with Image.open(row) as opened:
+        whole = opened.convert("RGB")
+    width = whole.width // count
+    return [whole.crop((i * width, 0, (i + 1) * width, whole.height)) for i in range(count)]
+
+
 def save_gif(path: Path, pictures: Sequence[Image.Image], facts: dict[str, Any]) -> None:
     """Write an endless GIF whose comment says how it was made."""
     comment = f"{parameters(facts, pictures[0].size)}\n{json.dumps(facts, ensure_ascii=False)}"

@@ -18,11 +18,11 @@ from ldm.runs.best_mark import mark_best
 from ldm.runs.checkpoints import Checkpoint, whole
 from ldm.runs.claim import claim
 from ldm.runs.evaluated import EvaluatedRun
-from ldm.runs.likeness import Likeness, references_of
+from ldm.runs.likeness import Likeness, evenly, references_of
 from ldm.runs.load import load_model, untrained
 from ldm.runs.look import Before, LookPlan, Scorer, touches_class
-from ldm.runs.look_people import evenly, words_for
-from ldm.runs.png import save_png
+from ldm.runs.look_people import words_for
+from ldm.runs.png import grid_of, pictures_in, save_png
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,7 @@ class Drawn:
 
     def pictures(self) -> list[Image.Image]:
         """The pictures."""
-        with Image.open(self.row) as opened:
-            row = opened.convert("RGB")
-        width = row.width // len(self.prompts)
-        return [row.crop((i * width, 0, (i + 1) * width, row.height)) for i in range(len(self.prompts))]
+        return pictures_in(self.row, len(self.prompts))
 
 
 @dataclass(frozen=True)
@@ -128,8 +125,7 @@ def rank_run(
     looks = [_read(out, step) for step in steps if _kept(out, step)]
     if not looks:
         raise RuntimeError(f"none of the {len(steps)} checkpoints of {run.folder.path} could be looked at")
-    facts = {"chosen": "by python -m ldm rank", "judge": judge.name}
-    facts["prompt_judge"] = settings["prompt judge"]
+    facts = {"chosen": "by python -m ldm rank", "judge": judge.name, "prompt_judge": settings["prompt judge"]}
     best = mark_best(run.folder, [look for look, _ in looks], tolerance, facts, write=mark)
     assert best is not None  # every look is of a step whose files are there
     drawn = {look.step: rows for look, rows in looks}
@@ -192,14 +188,14 @@ def _keep(out: Path, look: Look, found: Sequence[Likeness]) -> None:
     """Write a look; the pictures first, since the look says that they are there."""
     rows = []
     for number, one in enumerate(found):
-        width, height = one.pictures[0].size
-        row = Image.new("RGB", (width * len(one.pictures), height))
-        for place, picture in enumerate(one.pictures):
-            row.paste(picture, (place * width, 0))
         path = _file(out, look.step).with_suffix(f".{number}.png")
-        save_png(path, row, {"step": look.step, "person": one.reference.name, "prompts": one.prompts})
-        cosines = [None if cosine != cosine else cosine for cosine in one.scores.cosines.tolist()]
-        rows.append({"person": one.reference.name, "prompts": one.prompts, "cosines": cosines, "row": path.name})
+        save_png(
+            path,
+            grid_of(one.pictures, gap=0),
+            {"step": look.step, "person": one.reference.name, "prompts": one.prompts},
+        )
+        about = {"person": one.reference.name, "prompts": one.prompts, "cosines": one.scores.listed}
+        rows.append({**about, "row": path.name})
     write_json(_file(out, look.step), {"look": look.as_json(), "drawn": rows})
 
 

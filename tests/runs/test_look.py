@@ -10,9 +10,9 @@ from PIL import Image
 from evaluation.judges import calibration
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.runs.draw import DrawSettings
-from ldm.runs.likeness import Reference
+from ldm.runs.likeness import Reference, evenly
 from ldm.runs.look import LOST, Before, LookPlan, Scorer, tiny_decoder, touches_class
-from ldm.runs.look_people import evenly, words_for
+from ldm.runs.look_people import words_for
 from tests.commands.test_evaluate_people import MeanJudge
 
 LORA = {"target": "ldm.modules.lora.LoraAdapter", "params": {"rank": 2}}

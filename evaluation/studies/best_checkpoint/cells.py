@@ -16,6 +16,7 @@ from evaluation.scripts import ROOT, Scripts
 from evaluation.stages import Stages
 from evaluation.subjects import Subject
 from ldm.files import write_json
+from ldm.runs.best import NAME as CALLBACK
 from ldm.runs.best_mark import BEST
 from ldm.runs.draw import DrawSettings
 from ldm.runs.folder import RunFolder
@@ -25,7 +26,6 @@ from ldm.runs.look import LookPlan, Scorer
 from ldm.runs.look_people import words_for
 
 CONFIG = ROOT / "configs" / "stable-diffusion" / "celeb_basis.yaml"
-CALLBACK = "lightning.callbacks.best"
 PROMPTS = (
     "a photo of {}",
     "a photo of {} wearing a hat",

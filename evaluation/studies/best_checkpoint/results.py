@@ -9,12 +9,14 @@ from evaluation.bootstrap import Interval, bootstrap_mean, paired_difference
 from evaluation.studies.best_checkpoint.cells import Cell, values
 from evaluation.studies.celeb_basis.results import shown
 from evaluation.studies.document import markdown_table
+from ldm.runs.best import BestCheckpoint
 
 NOT_BEHIND = -0.01
 """The lower bound of best less last must not be below."""
 MAX_SHARE = 0.10
 MIN_PEOPLE = 20
-PATIENCE, MIN_DELTA, MIN_STEPS = 3, 0.01, 200
+USUAL = BestCheckpoint()
+PATIENCE, MIN_DELTA, MIN_STEPS = USUAL.patience, USUAL.min_delta, USUAL.min_steps
 """The early stop that is looked at: the callback's own defaults."""
 
 

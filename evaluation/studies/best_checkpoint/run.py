@@ -16,7 +16,7 @@ from evaluation.studies.celeb_basis import people as choice
 from evaluation.studies.celeb_basis.run import digest
 from ldm.data.manifest import read_people
 from ldm.files import write_json, write_text
-from ldm.runs.best import BestCheckpoint
+from ldm.runs.best_mark import CHOOSER
 from ldm.runs.claim import claim
 from ldm.runs.train import quiet
 
@@ -56,7 +56,7 @@ def run(request: Request, design: Design) -> list[Cell]:
             settings.
     """
     quiet()
-    judge, chooser = load_judge(request.judge), load_judge(BestCheckpoint().judge_name)
+    judge, chooser = load_judge(request.judge), load_judge(CHOOSER)
     strangers_percentile(judge)
     subjects = choice.choose_subjects(request.photos, request.people, request.tuning)
     out = request.out if Path.cwd() == ROOT else request.out.absolute()

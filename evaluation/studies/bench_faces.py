@@ -18,11 +18,11 @@ from torch.nn import functional as F
 
 from evaluation.studies.bench import machine
 from evaluation.studies.document import markdown_table, replace_section
-from evaluation.studies.faces_drawn import make_pipeline
 from evaluation.studies.timing import WARM_UP, Case, floor_seconds, step_seconds
 from ldm.config import load_config
 from ldm.data.store import write_store
 from ldm.files import write_json
+from ldm.runs.draw import pipeline_of
 from ldm.runs.load import untrained
 from ldm.runs.train import build_model
 from ldm.util import instantiate_from_config
@@ -75,7 +75,7 @@ def vae_floor_seconds(case: Case, steps: int) -> float:
 
 def picture_seconds(sd: Path, batch_size: int, repeats: int = REPEATS) -> float:
     """Median seconds of a picture, drawn ``batch_size`` at a time."""
-    pipeline = make_pipeline(untrained(sd), None)
+    pipeline = pipeline_of(untrained(sd))
     seconds = []
     for number in range(repeats + 1):
         started = time.perf_counter()

@@ -13,7 +13,6 @@ from PIL import Image
 from ldm.commands.bars import bar
 from ldm.faces.photos import read_photo
 from ldm.files import atomic_path, write_json
-from ldm.models.diffusion.pipelines import PersonPipeline
 from ldm.runs.load import find_run, load_model, untrained
 
 BATCH = 16
@@ -25,13 +24,6 @@ def open_model(run: Path | None, sd: Path | None) -> Any:
         return load_model(find_run(run).path, sd)
     assert sd is not None  # the command asks for one of them
     return untrained(sd)
-
-
-def make_pipeline(model: Any, sampler: str | None) -> Any:
-    """Its pipeline, on the fastest device there is."""
-    pipeline = PersonPipeline.of(model, sampler=sampler)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
 
 
 def draw(

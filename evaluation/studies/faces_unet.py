@@ -16,13 +16,13 @@ from evaluation.judges import load_judge
 from evaluation.studies import faces_obedience
 from evaluation.studies.attribute_judge import attribute_judge
 from evaluation.studies.document import markdown_table, replace_section
-from evaluation.studies.faces_drawn import draw, make_pipeline, open_model, read_all
+from evaluation.studies.faces_drawn import draw, open_model, read_all
 from evaluation.studies.real_pictures import RealPictures, alike, read_real
 from ldm.commands.bars import bar
 from ldm.data.captions import row_caption
 from ldm.files import write_json
 from ldm.randomness import generator
-from ldm.runs.draw import read_prompts
+from ldm.runs.draw import pipeline_of, read_prompts
 
 GATE_RATIO, GATE_FACELESS, GATE_SECONDS = 3.0, 0.05, 1.0
 
@@ -96,7 +96,7 @@ def run(
         read_real(pictures, settings.splits), read_real(pictures, settings.other_splits), settings.count
     )
     model = open_model(run, sd)
-    pipeline, net = make_pipeline(model, settings.sampler), feature_net(settings.features)
+    pipeline, net = pipeline_of(model, None, settings.sampler), feature_net(settings.features)
     prompts = prompts_for(settings.prompts, others, len(real), settings.seed)
     steps, guidance = settings.num_inference_steps, settings.guidance_scale
     paths, seconds = draw(pipeline, prompts, out, settings.seed, steps, guidance)

@@ -139,12 +139,12 @@ def _draw(
     order: Order, drawer: Drawer, prompts: Sequence[str], folder: Path, advance: Callable[[int], Any]
 ) -> list[dict[str, Any]]:
     from ldm.models.diffusion.from_picture import PersonFromPicture
-    from ldm.models.diffusion.pipelines import PersonPipeline
-    from ldm.runs.draw import draw_prompts
+    from ldm.runs.draw import draw_prompts, pipeline_of
 
     settings = settings_for(drawer.model, order.how, order.what)
     source = source_for(drawer.model, order.picture, order.how)
-    pipeline = _pipeline(PersonFromPicture if source else PersonPipeline, drawer, settings.sampler)
+    kind = PersonFromPicture if source else None
+    pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler, kind)
     asked, samples = askings(drawer.model, prompts, order.units), []
     _check(order, pipeline, [prompt for asking in asked for prompt in asking.prompts])
     with guided(drawer.model, order.control, drawn_size(drawer.model, settings, source)) as told:
@@ -170,14 +170,13 @@ def _draw_between(
     order: Order, prompts: Sequence[str], folder: Path, failed: list[str], advance: Callable[[int], Any]
 ) -> list[dict[str, Any]]:
     from ldm.commands.drawing_ends import strips
-    from ldm.models.diffusion.pipelines import PersonPipeline
     from ldm.runs.between import draw_between
-    from ldm.runs.draw import write_settings
+    from ldm.runs.draw import pipeline_of, write_settings
 
     samples: list[dict[str, Any]] = []
     for drawer, ends in strips(order.who, order.add_ons, order.between, prompts, order.how.seed, failed):
         settings = settings_for(drawer.model, order.how, order.what)
-        pipeline = _pipeline(PersonPipeline, drawer, settings.sampler)
+        pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
         _check(order, pipeline, [end.prompt for end in ends])
         name = drawer.model_told if order.between.interpolate == "people" else drawer.suffix
         with guided(drawer.model, order.control, drawn_size(drawer.model, settings)) as told:
@@ -192,12 +191,3 @@ def _check(order: Order, pipeline: Any, prompts: Sequence[str]) -> None:
     """Prompts that cannot be drawn are seen before the first takes its minutes."""
     if not order.what.unconditional:
         pipeline.check(prompts, everybody=bool(order.who.people or order.who.photo))
-
-
-def _pipeline(kind: Any, drawer: Drawer, sampler: str) -> Any:
-    """The pipeline on the fastest device there is; one progress bar is enough."""
-    import torch
-
-    pipeline = kind.of(drawer.model, drawer.people, sampler)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")

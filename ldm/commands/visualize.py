@@ -56,20 +56,14 @@ def basis(
 
       python -m ldm visualize basis --sd weights/embedded --components 10 --vector 1
     """
-    import torch
-
     from ldm.commands.bars import bar
     from ldm.files import require_writable
-    from ldm.models.diffusion.pipelines import PersonPipeline
     from ldm.runs.basis_pictures import MULTIPLES, write_basis
-    from ldm.runs.draw import DrawSettings
+    from ldm.runs.draw import DrawSettings, pipeline_of
 
     require_writable(out)
     model, facts = _model_of(run, sd, parse_step(step), config)
-    pipeline = PersonPipeline.of(model, sampler=sampler).to(
-        torch.accelerator.current_accelerator(check_available=True) or "cpu"
-    )
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = pipeline_of(model, None, sampler)
     settings = DrawSettings(
         seed=seed,
         num_inference_steps=steps or model.defaults.num_inference_steps,

@@ -68,17 +68,13 @@ def _draw(
     figure: "Figure", run: Path | None, sd: Path | None, seeds: range, steps: int | None, out: Path
 ) -> "list[Path]":
     """The pictures of a figure, those of a cell from one seed after the other."""
-    from typing import Any
-
-    import torch
-
     from ldm.commands.bars import bar
     from ldm.commands.drawing_au import conditioner, vector_of
     from ldm.commands.drawing_models import drawers
     from ldm.commands.drawing_settings import settings_for
     from ldm.commands.generate_options import AddOns, How, What, Who
     from ldm.data.action_units.asked import told
-    from ldm.models.diffusion.pipelines import PersonPipeline
+    from ldm.runs.draw import pipeline_of
     from ldm.runs.draw_au import AuRequest, draw_requests
 
     drawer = next(drawers(Who(run, sd), AddOns(), []))
@@ -89,8 +85,6 @@ def _draw(
         facts = {"au": told(cell.asked) or "neutral", "model": drawer.facts["model"]}
         requests += [AuRequest(f"samples/{number:04d}_{one:05d}.png", words, one, vector, facts) for one in seeds]
     settings = settings_for(drawer.model, How(steps=steps), What())
-    pipeline: Any = PersonPipeline.of(drawer.model, drawer.people, settings.sampler)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+    pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
     with bar("draw", len(requests)) as advance:
         return draw_requests(pipeline, requests, settings, out, None, advance, keep=False)

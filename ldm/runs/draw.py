@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from ldm.files import write_json
 from ldm.runs.png import file_stem, grid_of, save_png
@@ -43,6 +44,22 @@ class DrawSettings:
     batch_size: int = 8
     height: int | None = None
     width: int | None = None
+
+
+def pipeline_of(model: Any, people: Tensor | None = None, sampler: str | None = None, kind: Any = None) -> Any:
+    """What draws with ``model``, on the fastest device there is and without a bar of its own.
+
+    Args:
+        model: a ``LatentDiffusion``.
+        people: (P, E, D) token vectors of the people of prompts.
+        sampler: None takes the model's.
+        kind: the class; None is ``PersonPipeline``.
+    """
+    from ldm.models.diffusion.pipelines import PersonPipeline
+
+    pipeline = (kind or PersonPipeline).of(model, people, sampler)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
 
 
 def draw_prompt(

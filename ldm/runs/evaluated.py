@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import OmegaConf
 
 from evaluation.samples import Sample, read_samples
@@ -18,7 +17,7 @@ from ldm.data.photo_folders import read_folders
 from ldm.faces.photos import list_photos
 from ldm.modules.artifacts import read_artifact
 from ldm.runs.best_mark import CHOOSER
-from ldm.runs.draw import DrawSettings, draw_prompts
+from ldm.runs.draw import DrawSettings, draw_prompts, pipeline_of
 from ldm.runs.folder import RunFolder
 from ldm.runs.likeness import called
 from ldm.runs.load import Step, find_run, knows_people, load_model, people_vectors, step_of
@@ -165,8 +164,6 @@ def draw_people(
         sd: weights to use instead of the run's.
         progress: called with 1 after every picture.
     """
-    from ldm.models.diffusion.pipelines import PersonPipeline
-
     step = step_of(run.folder, step)
     model = load_model(run.folder.path, sd, step)
     defaults = {name: getattr(model.defaults, name) for name in ("guidance_scale", "num_inference_steps", "sampler")}
@@ -174,9 +171,7 @@ def draw_people(
     facts = {"model": str(model.weights_folder), "run": run.folder.path.resolve().name, "step": step}
     for chosen, texts in drawings(run, people, prompts):
         vectors = people_vectors(model, chosen) if knows_people(model) else None
-        pipeline = PersonPipeline.of(model, vectors, settings.sampler)
-        pipeline.set_progress_bar_config(disable=True)
-        pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+        pipeline = pipeline_of(model, vectors, settings.sampler)
         words = [f"{word}={person}" for word, person in zip(run.placeholders, chosen, strict=False)]
         suffix = "_".join(map(str, [*chosen, step]))
         draw_prompts(pipeline, texts, settings, out, {**facts, "people": words}, suffix, progress)

@@ -15,7 +15,7 @@ from evaluation.identity import Judge, Vector
 from ldm.files import write_json, write_text
 from ldm.randomness import generator
 from ldm.runs.claim import claim
-from ldm.runs.draw import DrawSettings
+from ldm.runs.draw import DrawSettings, pipeline_of
 from ldm.runs.draw_vectors import draw_vectors
 from ldm.runs.load import untrained
 from ldm.runs.pictures import grid
@@ -84,13 +84,9 @@ def draw_names(asked: Asked, out: Path, progress: Callable[[int], None] = lambda
 
 
 def _pipeline(asked: Asked) -> Any:
-    from ldm.models.diffusion.pipelines import PersonPipeline
-
-    model = untrained(asked.sd, asked.ema)
-    pipeline = PersonPipeline.of(model, None, asked.sampler)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = pipeline_of(untrained(asked.sd, asked.ema), None, asked.sampler)
     pipeline.check([asked.prompt.replace("{}", name) for name in asked.names])
-    return pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+    return pipeline
 
 
 def block_of(path: Path, each: int, side_px: int = 160) -> Image.Image:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 
 from evaluation.prior import ClassPictures
 from evaluation.task_prompts import TaskPrompt, named_in
-from ldm.runs.draw import DrawSettings, draw_prompt
+from ldm.runs.draw import DrawSettings, draw_prompt, pipeline_of
 from ldm.runs.evaluated import EvaluatedRun
 from ldm.runs.load import Step, load_model, step_of, untrained
 
@@ -54,13 +53,9 @@ def _draw(
     model: Any, prompts: Sequence[TaskPrompt], wanted: dict[str, Any], progress: Callable[[int], None] | None
 ) -> list[list[Image.Image]]:
     """The pictures of every prompt."""
-    from ldm.models.diffusion.pipelines import PersonPipeline
-
     defaults = {name: getattr(model.defaults, name) for name in ("guidance_scale", "num_inference_steps", "sampler")}
     settings = DrawSettings(**{**defaults, **wanted})
-    pipeline = PersonPipeline.of(model, None, settings.sampler)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+    pipeline = pipeline_of(model, None, settings.sampler)
     drawn = []
     for prompt in prompts:
         pictures = [picture for _, picture in draw_prompt(pipeline, prompt.text, settings)]

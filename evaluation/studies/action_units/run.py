@@ -36,6 +36,7 @@ from ldm.faces.blendshapes import FaceLandmarker
 from ldm.faces.photos import read_photo
 from ldm.runs.aligned_folder import sha256_of
 from ldm.runs.claim import claim
+from ldm.runs.draw import pipeline_of
 from ldm.runs.draw_au import draw_requests
 from ldm.runs.load import find_run
 from ldm.weights.fingerprint import fingerprint
@@ -160,10 +161,6 @@ def levels_of(wanted: Sequence[float], speech: Speech) -> list[float]:
 
 def _draw(request: Request, drawer: Drawer, speech: Speech, wanted: Sequence[Wanted]) -> dict[str, Any]:
     """Draw what is not there yet; what must be known to draw it again."""
-    import torch
-
-    from ldm.models.diffusion.pipelines import PersonPipeline
-
     settings = settings_for(drawer.model, request.how, What())
     drawing = {name: value for name, value in asdict(settings).items() if name not in ("num_samples", "batch_size")}
     facts = {
@@ -178,9 +175,7 @@ def _draw(request: Request, drawer: Drawer, speech: Speech, wanted: Sequence[Wan
         **drawing,
     }
     claim(request.out, facts)
-    pipeline: Any = PersonPipeline.of(drawer.model, drawer.people, settings.sampler)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+    pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
     with bar("draw", len(wanted)) as advance:
         requests = [one.request for one in wanted]
         draw_requests(pipeline, requests, settings, request.out, request.au_guidance, advance)

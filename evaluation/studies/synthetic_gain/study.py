@@ -24,6 +24,7 @@ from ldm.commands.generate_options import AddOns, How, What, Who
 from ldm.data.action_units.captions import CaptionMode
 from ldm.files import atomic_path, write_json
 from ldm.runs.claim import claim
+from ldm.runs.draw import pipeline_of
 from ldm.runs.draw_au import draw_requests
 from ldm.weights.fingerprint import fingerprint
 
@@ -112,10 +113,6 @@ def draw(request: Request, units: Sequence[int], everybody: Sequence[RealFace], 
 
     What a face is asked to do is its label; nobody looks at whether it does.
     """
-    import torch
-
-    from ldm.models.diffusion.pipelines import PersonPipeline
-
     drawer = next(drawers(request.who, AddOns(), []))
     claim(request.out, {**settings, "weights": fingerprint(drawer.model.weights_folder)})
     part = conditioner(drawer.model)
@@ -129,9 +126,7 @@ def draw(request: Request, units: Sequence[int], everybody: Sequence[RealFace], 
         chosen = [RealFace(f.path, f.person, _only(f.asked, part.units), _only(f.present, part.units)) for f in chosen]
     wanted = as_real(speech, request.prompts, chosen)
     how = settings_for(drawer.model, How(steps=request.drawing_steps, batch_size=16), What())
-    pipeline = PersonPipeline.of(drawer.model, drawer.people, how.sampler)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
+    pipeline = pipeline_of(drawer.model, drawer.people, how.sampler)
     with bar("draw", len(wanted)) as advance:
         requests = [one.request for one in wanted]
         paths = draw_requests(pipeline, requests, how, request.out / "synthetic", None, advance)

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from evaluation.bootstrap import over_people
+
 Values = NDArray[np.float64]
-REPLICATES, SEED, LEVEL = 1000, 42, 0.95
+REPLICATES = 1000
 LEAST = 3
 """Pictures that a rank correlation needs."""
 COLUMNS = ("judges", "scores", "rank correlation", "low", "high", "within a person", "same word on faces")
@@ -77,17 +79,15 @@ def _agreement(judges: tuple[str, str], scores: Sequence[Scored], replicates: in
     pairs = np.array([[one.cosines[name] for name in judges] for one in shared], np.float64).reshape(-1, 2)
     there = ~np.isnan(pairs)
     seen = there.all(1)
-    groups: dict[str, list[int]] = {}
-    for place in np.flatnonzero(seen):
-        groups.setdefault(shared[place].person, []).append(int(place))
-    own = [pairs[places] for places in groups.values()]
-    low, high = _interval(own, replicates)
-    within = [value for one in own if (value := rank_correlation(one)) is not None]
+    both, who = pairs[seen], np.array([one.person for one in shared])[seen]
+    people = list(dict.fromkeys(who.tolist()))
+    within = [value for person in people if (value := rank_correlation(both[who == person])) is not None]
+    low, high = _interval(both, who.tolist(), replicates)
     return Agreement(
         judges,
         scores=int(seen.sum()),
-        people=len(groups),
-        rank=rank_correlation(pairs[seen]),
+        people=len(people),
+        rank=rank_correlation(both),
         low=low,
         high=high,
         within=float(np.mean(within)) if within else None,
@@ -102,15 +102,14 @@ def rank_correlation(pairs: Values) -> float | None:
     return float(spearmanr(pairs).statistic)
 
 
-def _interval(own: Sequence[Values], replicates: int) -> tuple[float | None, float | None]:
-    """95 % interval of the rank correlation, people resampled."""
-    if len(own) < 2:
+def _interval(pairs: Values, people: Sequence[str], replicates: int) -> tuple[float | None, float | None]:
+    """95 % interval of the rank correlation, people resampled; None with one person, or where there is none."""
+    if len(set(people)) < 2:
         return None, None
-    draws = np.random.default_rng(SEED)
-    again = (draws.integers(0, len(own), len(own)) for _ in range(replicates))
-    drawn = [rank_correlation(np.concatenate([own[place] for place in places])) for places in again]
-    known = [value for value in drawn if value is not None]
-    if not known:
-        return None, None
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+
+    def over(places: NDArray[np.int64]) -> float:
+        value = rank_correlation(pairs[places])
+        return float("nan") if value is None else value
+
+    found = over_people(people, over, replicates)
+    return (None, None) if np.isnan(found.low) else (found.low, found.high)

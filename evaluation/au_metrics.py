@@ -4,14 +4,14 @@ Intensities go from 0 to 5. An unknown one is NaN and is left out. A picture in 
 which would reward drawing none: :func:`against` makes it the opposite of what was asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evaluation import bootstrap
-from evaluation.bootstrap import LEVEL, SEED, Interval
+from evaluation.bootstrap import Interval, over_people
 
 MAX_INTENSITY = 5.0
 REPLICATES = 1000
@@ -217,27 +217,3 @@ def dose(
         bootstrap.bootstrap_mean([slope(asked[m], values[m]) for m in own], replicates),
         bootstrap.bootstrap_mean([monotonicity(asked[m], values[m], begun[m]) for m in own], replicates),
     )
-
-
-def over_people(
-    people: NDArray[np.generic] | Sequence[str],
-    statistic: Callable[[NDArray[np.int64]], float],
-    replicates: int = REPLICATES,
-    seed: int = SEED,
-) -> Interval:
-    """A statistic of pictures, given by their places, with its interval when whole people are drawn again.
-
-    Samples in which it does not exist are left out; NaN throughout where it does not exist at all.
-    """
-    who, place = np.unique(np.asarray(people), return_inverse=True)
-    own = [np.flatnonzero(place == number) for number in range(len(who))]
-    value = statistic(np.arange(len(place))) if len(place) else float("nan")
-    if np.isnan(value):
-        return Interval(value, float("nan"), float("nan"), len(who))
-    draws = np.random.default_rng(seed)
-    again = [
-        statistic(np.concatenate([own[i] for i in draws.integers(0, len(own), len(own))])) for _ in range(replicates)
-    ]
-    there = [one for one in again if not np.isnan(one)]
-    low, high = np.quantile(there, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if there else (float("nan"), float("nan"))
-    return Interval(value, float(low), float(high), len(who))

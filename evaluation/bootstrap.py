@@ -1,6 +1,6 @@
 """How sure a number is: percentile bootstrap over people, and the area under the ROC curve."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,30 @@ def bootstrap_mean(values: ArrayLike, replicates: int = REPLICATES, seed: int = 
     means = np.concatenate([counts @ array / array.size for counts in _resamples(array.size, replicates, seed)])
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(array.mean()), float(low), float(high), array.size)
+
+
+def over_people(
+    people: NDArray[np.generic] | Sequence[str],
+    statistic: Callable[[NDArray[np.int64]], float],
+    replicates: int = 1000,
+    seed: int = SEED,
+) -> Interval:
+    """A statistic of pictures, given by their places, with its interval when whole people are drawn again.
+
+    Samples in which it does not exist are left out; NaN throughout where it does not exist at all.
+    """
+    who, place = np.unique(np.asarray(people), return_inverse=True)
+    own = [np.flatnonzero(place == number) for number in range(len(who))]
+    value = statistic(np.arange(len(place))) if len(place) else float("nan")
+    if np.isnan(value):
+        return Interval(value, float("nan"), float("nan"), len(who))
+    draws = np.random.default_rng(seed)
+    again = [
+        statistic(np.concatenate([own[i] for i in draws.integers(0, len(own), len(own))])) for _ in range(replicates)
+    ]
+    there = [one for one in again if not np.isnan(one)]
+    low, high = np.quantile(there, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if there else (float("nan"), float("nan"))
+    return Interval(value, float(low), float(high), len(who))
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, replicates: int = REPLICATES, seed: int = SEED) -> Interval:

@@ -102,10 +102,3 @@ def test_leak_is_the_mean_absolute_change_of_what_is_known() -> None:
     assert measures.leak(first, first) == 0
     assert measures.leak(first, first + np.array([1, 0, -3])) == 2
     assert np.isnan(measures.leak(np.full((2, 2), np.nan), np.zeros((2, 2))))
-
-
-def test_people_are_drawn_whole() -> None:
-    people, values = np.repeat(["a", "b"], 50), np.repeat([0.0, 1.0], 50)
-    found = measures.over_people(people, lambda at: float(values[at].mean()), 400)
-    assert (found.value, found.low, found.high, found.n) == (0.5, 0, 1, 2)
-    assert np.isnan(measures.over_people(people, lambda at: float("nan")).value)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.bootstrap import auc, auc_difference, auc_interval, bootstrap_mean, paired_difference
+from evaluation.bootstrap import auc, auc_difference, auc_interval, bootstrap_mean, over_people, paired_difference
 
 
 def test_interval_of_equal_values_is_a_point() -> None:
@@ -126,3 +126,10 @@ def test_a_paired_difference_of_aucs_has_no_noise_where_both_have_the_same() -> 
     assert better.above(0)
     with pytest.raises(ValueError, match=r"the same people: got \(15, 15\) and \(3, 3\)"):
         auc_difference(noise, np.eye(3))
+
+
+def test_people_are_drawn_whole() -> None:
+    people, values = np.repeat(["a", "b"], 50), np.repeat([0.0, 1.0], 50)
+    found = over_people(people, lambda at: float(values[at].mean()), 400)
+    assert (found.value, found.low, found.high, found.n) == (0.5, 0, 1, 2)
+    assert np.isnan(over_people(people, lambda at: float("nan")).value)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.au_metrics import auc, f1, over_people, skew_f1
-from evaluation.bootstrap import Interval
+from evaluation.au_metrics import auc, f1, skew_f1
+from evaluation.bootstrap import Interval, over_people
 from evaluation.studies.synthetic_gain.recogniser import Faces, Labels
 
 Logits = NDArray[np.float64]

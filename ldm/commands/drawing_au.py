@@ -37,25 +37,19 @@ def askings(model: Any, prompts: Sequence[str], wanted: ActionUnits) -> list[Ask
         ValueError: the model's vector does not have a unit that is asked for, or one side of a face is.
     """
     from ldm.data.action_units.asked import au_prompt, told
+    from ldm.modules.au_conditioner import conditioner_of, worded
 
-    asked, part = levels(wanted), conditioner(model)
+    asked, part = levels(wanted), conditioner_of(model)
     if not asked:
         return [Asking(list(prompts))]
     if part is None:
         said = [[au_prompt(prompt, one, wanted.au_words) for prompt in prompts] for one in asked]
         return [Asking(words, facts={"au": told(one) or "neutral"}) for words, one in zip(said, asked, strict=True)]
-    worded = [prompt if part.word in prompt.split() else f"{prompt} {part.word}".strip() for prompt in prompts]
+    texts = [worded(prompt, part.word) for prompt in prompts]
     return [
-        Asking(worded, {"action_units": vector_of(one, part.units)}, {"au": told(one) or "neutral", "au_by": "vector"})
+        Asking(texts, {"action_units": vector_of(one, part.units)}, {"au": told(one) or "neutral", "au_by": "vector"})
         for one in asked
     ]
-
-
-def conditioner(model: Any) -> Any:
-    """The part of the model's method that takes a vector of action units, or None."""
-    from ldm.modules.au_conditioner import AuConditioner
-
-    return next((part for part in model.personalization.modules() if isinstance(part, AuConditioner)), None)
 
 
 def vector_of(asked: "Sequence[Asked]", units: Sequence[int], others: Literal["untold", "absent"] = "untold") -> Any:

@@ -5,13 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from ldm.commands.steps import Step, parse_step
+
 
 def au(
     landmarker: Annotated[Path, typer.Option(help="MediaPipe's face_landmarker.task.")],
     thresholds: Annotated[Path, typer.Option(help="OUT.thresholds.json, which `label au` wrote beside its table.")],
     run: Annotated[Path | None, typer.Option(help="The run: its folder or its name in logs/.")] = None,
     sd: Annotated[Path | None, typer.Option(help="Weights; without a run the plain model.")] = None,
-    step: Annotated[str, typer.Option(help="Training step, from 0, or last.")] = "last",
+    step: Step = "last",
     celeba: Annotated[
         Path | None, typer.Option(help="CelebA's folder: AU12 and AU25 by classifiers that know people's labels only.")
     ] = None,
@@ -71,6 +73,7 @@ def au(
         raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
     if photos is not None and judge is None:
         raise ValueError("--photos are compared with by a judge of identity: give --judge NET.onnx:imagenet")
+    parse_step(step)  # one step alone
     who = Who(run, sd, step=step)
     request = Request(
         who=who,

@@ -69,19 +69,20 @@ def _draw(
 ) -> "list[Path]":
     """The pictures of a figure, those of a cell from one seed after the other."""
     from ldm.commands.bars import bar
-    from ldm.commands.drawing_au import conditioner, vector_of
+    from ldm.commands.drawing_au import vector_of
     from ldm.commands.drawing_models import drawers
     from ldm.commands.drawing_settings import settings_for
     from ldm.commands.generate_options import AddOns, How, What, Who
     from ldm.data.action_units.asked import told
+    from ldm.modules.au_conditioner import conditioner_of, worded
     from ldm.runs.draw import pipeline_of
     from ldm.runs.draw_au import AuRequest, draw_requests
 
     drawer = next(drawers(Who(run, sd), AddOns(), []))
-    part, requests = conditioner(drawer.model), []
+    part, requests = conditioner_of(drawer.model), []
     for number, (cell, prompt) in enumerate(zip(figure.cells, figure.prompts, strict=True)):
         vector = None if part is None else tuple(vector_of(cell.asked, part.units).tolist())
-        words = prompt if part is None else f"{cell.who} {part.word}"
+        words = prompt if part is None else worded(cell.who, part.word)
         facts = {"au": told(cell.asked) or "neutral", "model": drawer.facts["model"]}
         requests += [AuRequest(f"samples/{number:04d}_{one:05d}.png", words, one, vector, facts) for one in seeds]
     settings = settings_for(drawer.model, How(steps=steps), What())

@@ -20,6 +20,16 @@ FIRST_SLOT = -2
 """The n-th vector stands where ``slots`` is -2 - n: people have 0 and above, an ordinary token -1."""
 
 
+def conditioner_of(model: Any) -> "AuConditioner | None":
+    """The part of a model's method that takes a vector of action units, or None."""
+    return next((part for part in model.personalization.modules() if isinstance(part, AuConditioner)), None)
+
+
+def worded(prompt: str, word: str) -> str:
+    """``prompt`` with the ``word`` for what the face does; behind it, where it is not there yet."""
+    return prompt if word in prompt.split() else f"{prompt} {word}".strip()
+
+
 class AuConditioner(Personalization):
     """One word of a prompt is what the face does: E vectors made of the intensities of action units.
 

@@ -1,7 +1,6 @@
 """What a model that is told action units by a vector draws of each of them, while it learns."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from ldm.config import Injected
 from ldm.models.diffusion.pipelines import PersonPipeline
-from ldm.modules.au_conditioner import AuConditioner
+from ldm.modules.au_conditioner import conditioner_of, worded
 from ldm.runs.callbacks import evaluating
 from ldm.runs.draw import DrawSettings
 from ldm.runs.draw_au import AuRequest, draw_requests
@@ -83,17 +82,16 @@ class AuPreviews(pl.Callback):
         step = trainer.global_step - 1
         out = self.folder / "action_units" / f"gs-{step:06d}"
         with evaluating(pl_module), torch.no_grad(), averaged(trainer, pl_module, "previews"):
-            pipeline: Any = PersonPipeline.of(pl_module)
-            pipeline.set_progress_bar_config(disable=True)
             model: Any = pl_module
+            pipeline: Any = PersonPipeline.of(model)
+            pipeline.set_progress_bar_config(disable=True)
             defaults = model.defaults
-            settings = replace(
-                DrawSettings(),
+            settings = DrawSettings(
                 num_inference_steps=self.num_inference_steps or defaults.num_inference_steps,
                 guidance_scale=defaults.guidance_scale,
                 sampler=defaults.sampler,
             )
-            asked = self._asked(pl_module)
+            asked = self._asked(model)
             files = draw_requests(pipeline, [one for row in asked.values() for one in row], settings, out)
         pictures = iter(Image.open(file).convert("RGB") for file in files)
         whole = sheet({name: [next(pictures) for _ in row] for name, row in asked.items()})
@@ -102,7 +100,7 @@ class AuPreviews(pl.Callback):
 
     def _asked(self, model: Any) -> dict[str, list[AuRequest]]:
         """By unit, a picture for each level; of the other units nothing is told."""
-        part = next((one for one in model.personalization.modules() if isinstance(one, AuConditioner)), None)
+        part = conditioner_of(model)
         if part is None:
             raise ValueError(
                 "lightning.callbacks.au_previews is for a model with AuConditioner: take `previews` instead"
@@ -110,14 +108,12 @@ class AuPreviews(pl.Callback):
         if unknown := [unit for unit in self.units or () if unit not in part.units]:
             known = ", ".join(map(str, part.units))
             raise ValueError(f"lightning.callbacks.au_previews: AU{unknown[0]} is none of the model's units: {known}")
-        rows = {}
+        rows, prompt = {}, worded(self.prompt, part.word)
         for unit in self.units or part.units:
             row = []
             for level in self.levels:
                 vector = tuple(level if one == unit else float("nan") for one in part.units)
-                file = f"AU{unit}-{level:g}.png"
-                row.append(
-                    AuRequest(file, f"{self.prompt} {part.word}", self.seed, vector, {"au": f"AU{unit}={level:g}"})
-                )
+                about = {"au": f"AU{unit}={level:g}"}
+                row.append(AuRequest(f"AU{unit}-{level:g}.png", prompt, self.seed, vector, about))
             rows[f"AU{unit}"] = row
         return rows

@@ -9,7 +9,7 @@ from evaluation.studies.action_units.data import require_unseen, subjects_of
 from evaluation.studies.action_units.readers import read_thresholds
 from evaluation.studies.action_units.requests import Speech, real_faces
 from evaluation.studies.action_units.run import levels_of, units_of
-from ldm.commands.evaluate_au import parse_levels
+from ldm.commands.evaluate_au import au, parse_levels
 from ldm.data.action_units.sample import AuDataError
 from tests.evaluation.test_au_study import VECTOR, prepared
 
@@ -18,6 +18,11 @@ def test_levels_that_are_no_numbers() -> None:
     assert parse_levels("0,2.5") == [0, 2.5]
     with pytest.raises(ValueError, match="--levels 'high': write intensities with commas between, like 0,3,5"):
         parse_levels("high")
+
+
+def test_one_step_is_evaluated() -> None:
+    with pytest.raises(ValueError, match="--step '1,2': write a training step, counted from 0, last, or best"):
+        au(Path("face_landmarker.task"), Path("t.json"), run=Path("run"), step="1,2")
 
 
 def test_what_cannot_be_asked_or_measured() -> None:

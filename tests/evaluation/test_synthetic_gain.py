@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from evaluation.bootstrap import Interval
+from evaluation.studies.action_units import document
 from evaluation.studies.action_units.requests import real_faces
 from evaluation.studies.synthetic_gain import study
 from evaluation.studies.synthetic_gain.arms import ARMS, BOTH, REAL, Told, gain, mean_score, verdict
@@ -105,7 +106,7 @@ def test_from_folders_to_a_verdict_and_nothing_twice(
 ) -> None:
     prepared(tmp_path / "train", "abc")
     prepared(tmp_path / "test", "de")
-    monkeypatch.setattr(study, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(document, "PAGE", tmp_path / "page.md")
     study.run(request(tmp_path, tiny_model, document=True))
     assert "## Synthetic faces as training data" in (tmp_path / "page.md").read_text()
     cells = sorted((tmp_path / "out" / "cells").iterdir())

@@ -53,12 +53,17 @@ class Facts:
 
 def write(facts: Facts) -> Path:
     """Write the page, sections of other studies left as they are, and its pictures."""
-    if not PAGE.is_file():
-        write_text(PAGE, "# Do faces do what they are asked to?\n")
     pictures = write_pictures(facts)
     for title, body in sections(facts, pictures).items():
-        replace_section(title, body, PAGE)
+        put_section(title, body)
     return PAGE.relative_to(ROOT) if PAGE.is_relative_to(ROOT) else PAGE
+
+
+def put_section(title: str, body: str) -> None:
+    """Write a section of the page; the page is begun where it is not there."""
+    if not PAGE.is_file():
+        write_text(PAGE, "# Do faces do what they are asked to?\n")
+    replace_section(title, body, PAGE)
 
 
 def sections(facts: Facts, pictures: Sequence[str] = ()) -> dict[str, str]:

@@ -99,19 +99,18 @@ def likeness(
         ValueError: there is no neutral picture to compare with.
     """
     vectors = _vectors(judge, wanted, out, kept)
-    levels = sorted({next(iter(one.asked.values())) for one in wanted})
+    levels = sorted({one.level for one in wanted})
     if levels[0] != NEUTRAL:
         raise ValueError("identity along a sweep is compared with the neutral picture: let --levels begin with 0")
     references = None if photos is None else {who: mean_vector(judge, own) for who, own in photos.items()}
     several = photos is not None and len({tuple(own) for own in photos.values()}) > 1
-    neutral = {(one.noise, one.unit): vectors[one.request.file] for one in wanted if one.asked.get(one.unit or 0) == 0}
+    neutral = {(one.noise, one.unit): vectors[one.request.file] for one in wanted if one.level == NEUTRAL}
     scores: dict[tuple[str, float], list[float]] = {}
     for one in wanted:
         to = neutral[one.noise, one.unit] if references is None else references[one.person]
         own = vectors[one.request.file]
         if to is not None:
-            level = next(iter(one.asked.values()))
-            scores.setdefault((one.person, level), []).append(undetected if own is None else cosine(to, own))
+            scores.setdefault((one.person, one.level), []).append(undetected if own is None else cosine(to, own))
     whole = [who for who in dict.fromkeys(one.person for one in wanted) if all((who, x) in scores for x in levels)]
     if not whole:
         raise ValueError(f"judge {judge.name} finds a face in no neutral picture: there is nothing to compare with")
@@ -147,7 +146,7 @@ def _aucs(
     """By person, how often a neutral picture is nearer to them than a neutral picture of them is to somebody else."""
     neutral: dict[str, list[Vector | None]] = {}
     for one in wanted:
-        if next(iter(one.asked.values())) == NEUTRAL:
+        if one.level == NEUTRAL:
             neutral.setdefault(one.person, []).append(vectors[one.request.file])
     found = {}
     for who, own in neutral.items():

@@ -199,9 +199,7 @@ def _gallery(found: Found) -> Gallery:
     first = found.wanted[0]
     own = [one for one in found.wanted if one.noise == first.noise]
     shown = [
-        Shown(found.out / one.request.file, f"AU{one.unit} = {next(iter(one.asked.values())):g}")
-        for one in own
-        if one.unit is not None
+        Shown(found.out / one.request.file, f"AU{one.unit} = {one.level:g}") for one in own if one.unit is not None
     ]
     return Gallery("Sweeps", shown, f"{first.person}: every unit from the same noise.")
 

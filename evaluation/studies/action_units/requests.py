@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ldm.data.action_units.asked import au_prompt, told
 from ldm.data.action_units.captions import CaptionMode
 from ldm.data.action_units.facs import Asked
 from ldm.data.au_pictures import TABLE, intensities_of
+from ldm.modules.au_conditioner import conditioner_of, worded
 from ldm.runs.draw_au import AuRequest
 
 PRESENT_FROM = 2.0
@@ -39,6 +40,16 @@ class Speech:
     others: Literal["untold", "absent"] = "untold"
     blind: bool = False
 
+    @classmethod
+    def of(
+        cls, model: Any, mode: CaptionMode, others: Literal["untold", "absent"] = "untold", blind: bool = False
+    ) -> Self:
+        """How ``model`` is told: by its vector where it takes one, else in words of this ``mode``."""
+        part = conditioner_of(model)
+        if part is None:
+            return cls(mode, others=others, blind=blind)
+        return cls(None, part.units, part.word, others, blind)
+
     @property
     def graded(self) -> bool:
         """Whether it can tell how strong a movement shall be."""
@@ -51,9 +62,8 @@ class Speech:
             asked, seed = [], zlib.crc32(file.encode())
         if self.mode is not None:
             return AuRequest(file, au_prompt(prompt, asked, self.mode), seed, None, about)
-        worded = prompt if self.word in prompt.split() else f"{prompt} {self.word}"
         vector = [math.nan] * len(self.units) if self.blind else vector_of(asked, self.units, self.others).tolist()
-        return AuRequest(file, worded, seed, tuple(vector), about)
+        return AuRequest(file, worded(prompt, self.word), seed, tuple(vector), about)
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,11 @@ class Wanted:
     present: Mapping[int, bool] = field(default_factory=dict)
     unit: int | None = None
     noise: str = ""
+
+    @property
+    def level(self) -> float:
+        """How much of the unit of a sweep is asked for."""
+        return next(iter(self.asked.values()))
 
 
 def sweeps(
@@ -111,8 +126,8 @@ class RealFace:
     present: Mapping[int, bool]
 
 
-def real_faces(folder: Path, units: Sequence[int], count: int, seed: int = 42) -> list[RealFace]:
-    """At most ``count`` labelled photos of a folder that `prepare au` made, drawn by ``seed``.
+def real_faces(folder: Path, units: Sequence[int], count: int | None = None, seed: int = 42) -> list[RealFace]:
+    """The labelled photos of a folder that `prepare au` made, or ``count`` of them drawn by ``seed``.
 
     A unit that is known to be there but not how strong counts as 3.
 

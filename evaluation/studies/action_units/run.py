@@ -1,6 +1,6 @@
 """``python -m ldm evaluate au``: draw what is asked for, read it, and write what came out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,6 @@ from evaluation.studies.action_units.requests import RealFace, Speech, Wanted, a
 from evaluation.studies.action_units.results import faces_found, gates, unit_results
 from evaluation.studies.attribute_judge import attribute_judge
 from ldm.commands.bars import bar
-from ldm.commands.drawing_au import conditioner
 from ldm.commands.drawing_models import Drawer, drawers
 from ldm.commands.drawing_settings import settings_for
 from ldm.commands.generate_options import AddOns, How, What, Who
@@ -81,11 +80,9 @@ def evaluate(request: Request) -> tuple[Report, Path]:
     if request.real is not None:
         require_unseen(trained_on(request.who), request.real)
     drawer = next(drawers(request.who, request.add_ons, []))
-    part = conditioner(drawer.model)
-    if part is None and request.au_guidance is not None:
+    speech = Speech.of(drawer.model, request.words, request.others, request.blind)
+    if speech.mode is not None and request.au_guidance is not None:
         raise ValueError("--au-guidance is for a run with AuConditioner; where words say it, --guidance is theirs too")
-    vector = {"units": tuple(part.units), "word": part.word} if part is not None else {}
-    speech = Speech(None if part else request.words, others=request.others, blind=request.blind, **vector)
     units = units_of(request.units, speech, sorted(thresholds))
     faces = [] if request.real is None else real_faces(request.real, units, request.max_real)
     seeds = range(request.how.seed, request.how.seed + request.how.n)
@@ -166,7 +163,7 @@ def _draw(request: Request, drawer: Drawer, speech: Speech, wanted: Sequence[Wan
     facts = {
         **{key: value for key, value in drawer.facts.items() if key != "model"},
         "weights": fingerprint(drawer.model.weights_folder),
-        "files": _files(request.who),
+        "files": _files(request.who, drawer.facts),
         "prompts": list(request.prompts),
         "told": "by a vector" if speech.mode is None else f"in words, {speech.mode}",
         "others": request.others,
@@ -182,12 +179,11 @@ def _draw(request: Request, drawer: Drawer, speech: Speech, wanted: Sequence[Wan
     return {**facts, "pictures": len(wanted), "people": len({one.person for one in wanted if one.unit is not None})}
 
 
-def _files(who: Who) -> list[str]:
-    """Hashes of what a run exported at the step that is drawn."""
+def _files(who: Who, facts: Mapping[str, Any]) -> list[str]:
+    """Hashes of what a run exported at the step that is drawn, by what its drawer says."""
     if who.run is None:
         return []
-    step = None if who.step == "last" else int(who.step)
-    return [sha256_of(file)[:16] for file in find_run(who.run).exported(step) if file.is_file()]
+    return [sha256_of(file)[:16] for file in find_run(who.run).exported(facts["step"]) if file.is_file()]
 
 
 def trained_on(who: Who) -> list[Path]:

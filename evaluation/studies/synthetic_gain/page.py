@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from evaluation.bootstrap import Interval
+from evaluation.report import shown
 from evaluation.studies.action_units.readers import BY_PEOPLE
 from evaluation.studies.document import markdown_table
+from evaluation.studies.methods.results import shown as told
 from evaluation.studies.synthetic_gain.arms import ARMS, BOTH, REAL, Told, gain, mean_score, verdict
 from evaluation.studies.synthetic_gain.recogniser import Faces
 
@@ -85,8 +87,8 @@ def section(found: Found, intro: str) -> str:
     """The section of docs/studies/action_units.md."""
     rows = []
     for key, own in found.means.items():
-        less = [_told(found.gains[key][m]) if key in found.gains else "" for m in COMPARED]
-        rows.append([TITLES[key], *(_told(own[m]) for m in MEASURES), *less])
+        less = [told(found.gains[key][m]) if key in found.gains else "" for m in COMPARED]
+        rows.append([TITLES[key], *(told(own[m]) for m in MEASURES), *less])
     head = ["trained on", *(f"mean {m}" for m in MEASURES), "real and synthetic less this: F1", "AUC"]
     rates = [_rate(found.test, i) for i in range(len(found.units))]
     unit_rows = [
@@ -122,8 +124,4 @@ def _number(value: float) -> float | None:
 
 
 def _shown(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3f}"
-
-
-def _told(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+    return shown(None if np.isnan(value) else float(value))

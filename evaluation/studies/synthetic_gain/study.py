@@ -8,29 +8,26 @@ from typing import Any, TypeVar
 import numpy as np
 
 from evaluation.attributes import CROP_PX
-from evaluation.scripts import ROOT
 from evaluation.studies.action_units.data import require_unseen
+from evaluation.studies.action_units.document import put_section
 from evaluation.studies.action_units.requests import RealFace, Speech, as_real, real_faces
 from evaluation.studies.action_units.run import trained_on
-from evaluation.studies.document import replace_section
 from evaluation.studies.synthetic_gain.arms import ARMS, Arm, Told
 from evaluation.studies.synthetic_gain.page import Found, section
 from evaluation.studies.synthetic_gain.recogniser import Faces, read_faces, tell, train, with_truth
 from ldm.commands.bars import bar
-from ldm.commands.drawing_au import conditioner
 from ldm.commands.drawing_models import drawers
 from ldm.commands.drawing_settings import settings_for
 from ldm.commands.generate_options import AddOns, How, What, Who
 from ldm.data.action_units.captions import CaptionMode
+from ldm.data.au_pictures import TABLE
 from ldm.files import atomic_path, write_json
 from ldm.runs.claim import claim
 from ldm.runs.draw import pipeline_of
 from ldm.runs.draw_au import draw_requests
 from ldm.weights.fingerprint import fingerprint
 
-PAGE = ROOT / "docs" / "studies" / "action_units.md"
 TITLE = "Synthetic faces as training data"
-ALL = 10**9
 Value = TypeVar("Value")
 
 
@@ -81,7 +78,7 @@ def run(request: Request) -> None:
     print(text)
     write_json(request.out / "results.json", found.numbers)
     if request.document:
-        replace_section(TITLE, text, PAGE)
+        put_section(TITLE, text)
 
 
 def units_in(request: Request) -> list[int]:
@@ -91,8 +88,6 @@ def units_in(request: Request) -> list[int]:
         FileNotFoundError: a folder was not prepared.
         ValueError: a unit is not labelled.
     """
-    from ldm.data.au_pictures import TABLE
-
     tables = [request.train / TABLE, request.test / TABLE]
     if missing := [table for table in tables if not table.is_file()]:
         raise FileNotFoundError(f"there is no {missing[0]}: make the folder with `python -m ldm prepare au`")
@@ -104,7 +99,7 @@ def units_in(request: Request) -> list[int]:
 
 
 def _faces(request: Request, folder: Path, units: Sequence[int]) -> list[RealFace]:
-    faces = real_faces(folder, units, ALL)
+    faces = real_faces(folder, units)
     return faces if request.truth is None else with_truth(faces, folder, request.truth)
 
 
@@ -115,15 +110,14 @@ def draw(request: Request, units: Sequence[int], everybody: Sequence[RealFace], 
     """
     drawer = next(drawers(request.who, AddOns(), []))
     claim(request.out, {**settings, "weights": fingerprint(drawer.model.weights_folder)})
-    part = conditioner(drawer.model)
-    vector = {"units": tuple(part.units), "word": part.word} if part is not None else {}
-    speech = Speech(None if part is not None else request.words, **vector)
+    speech = Speech.of(drawer.model, request.words)
     order = np.random.default_rng(42).choice(
         len(everybody), request.num_synthetic, len(everybody) < request.num_synthetic
     )
     chosen = [everybody[place] for place in order.tolist()]
     if speech.mode is None:  # what a vector cannot tell is asked of nobody
-        chosen = [RealFace(f.path, f.person, _only(f.asked, part.units), _only(f.present, part.units)) for f in chosen]
+        own = speech.units
+        chosen = [RealFace(f.path, f.person, _only(f.asked, own), _only(f.present, own)) for f in chosen]
     wanted = as_real(speech, request.prompts, chosen)
     how = settings_for(drawer.model, How(steps=request.drawing_steps, batch_size=16), What())
     pipeline = pipeline_of(drawer.model, drawer.people, how.sampler)

@@ -8,6 +8,7 @@ from typing import Any
 from evaluation.agreement import COLUMNS, Agreement, Scored, agreements
 from evaluation.compare import read_evaluation
 from evaluation.judges import STRANGERS
+from evaluation.report import shown
 from evaluation.studies.document import markdown_table, replace_section
 from ldm.files import write_json
 
@@ -44,13 +45,7 @@ def _number(value: float | None) -> float:
 
 def table(found: Sequence[Agreement]) -> str:
     """A row for each pair of judges."""
-    return markdown_table(list(COLUMNS), [[_shown(cell) for cell in one.row()] for one in found])
-
-
-def _shown(cell: str | int | float | None) -> str:
-    if isinstance(cell, float):
-        return f"{cell:.3f}"
-    return "–" if cell is None else str(cell)
+    return markdown_table(list(COLUMNS), [[shown(cell) for cell in one.row()] for one in found])
 
 
 def section(found: Sequence[Agreement], reports: Mapping[str, Mapping[str, Any]]) -> str:

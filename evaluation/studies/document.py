@@ -21,6 +21,11 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def without_folders(judge: str) -> str:
+    """A judge as a page names it: ``NET.onnx:imagenet``, wherever the file lies on this machine."""
+    return judge.replace("\\", "/").rpartition("/")[2]
+
+
 def replace_section(title: str, body: str, path: Path = MEASUREMENTS) -> None:
     """Write ``body`` under ``## title``; an older section of that title is replaced in its place, others stay."""
     text = path.read_text(encoding="utf-8") if path.is_file() else HEAD

@@ -11,7 +11,7 @@ from PIL import Image
 
 from evaluation.au_metrics import REPLICATES, Agreement, agreement
 from evaluation.studies.action_units.kept import Kept
-from evaluation.studies.action_units.readers import BY_PEOPLE, Reader, Reading, column, read_pictures
+from evaluation.studies.action_units.readers import Reader, Reading, column, read_pictures, said_by_people
 from evaluation.studies.action_units.requests import RealFace
 from ldm.data.control_images import middle
 from ldm.data.pictures import to_signed
@@ -67,15 +67,7 @@ def labelled_by_people(celeba_folder: Path, count: int) -> list[RealFace]:
     test = [one for one in celeba(celeba_folder) if one.row["split"] == "test"]
     order = np.random.default_rng(SEED).permutation(len(test))[:count]
     chosen = [test[place] for place in sorted(order.tolist())]
-    return [
-        RealFace(
-            one.path,
-            person_of(one.row),
-            {},
-            {unit: word in one.row["attributes"] for unit, word in BY_PEOPLE.items()},
-        )
-        for one in chosen
-    ]
+    return [RealFace(one.path, person_of(one.row), {}, said_by_people(one.row)) for one in chosen]
 
 
 def ceilings(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from evaluation.studies.action_units.readers import BY_PEOPLE
+from evaluation.studies.action_units.readers import said_by_people
 from ldm.commands.bars import bar
 from ldm.data.action_units.people import require_disjoint
 from ldm.data.action_units.sample import AuDataError, AuSample, Oddities
@@ -27,7 +27,7 @@ HELD_OUT = ("test", "held_out")
 FACES, TRUTH, SPLITS = "faces", "truth.csv", "splits.json"
 
 
-def person_of(source: Source) -> str:
+def folder_of(source: Source) -> str:
     """A folder's name for a person, another one in every data set."""
     who = source.row.get("identity") or source.row.get("name") or source.path.stem
     return f"{source.row['source']}-{str(who).replace(' ', '_')}"
@@ -46,7 +46,7 @@ def crop_faces(sources: Iterable[Source], out: Path, size_px: int = CROP_PX) -> 
     with bar("crop", len(every)) as advance:
         for source in every:
             advance(1)
-            who = person_of(source)
+            who = folder_of(source)
             path = out / FACES / who / f"{source.path.stem}.jpg"
             if not path.is_file():
                 crop = central_face(backend, source.path, size_px)
@@ -56,8 +56,7 @@ def crop_faces(sources: Iterable[Source], out: Path, size_px: int = CROP_PX) -> 
                 save_jpeg(Image.fromarray(crop), path)
             splits[who] = "test" if source.row["split"] in HELD_OUT else "train"
             if "attributes" in source.row:
-                said = {unit: word in source.row["attributes"] for unit, word in BY_PEOPLE.items()}
-                samples.append(AuSample(path, who, occurrence=said))
+                samples.append(AuSample(path, who, occurrence=said_by_people(source.row)))
     if not splits:
         raise AuDataError(f"of {len(every)} pictures, none shows a face")
     write_table(out / TRUTH, samples, out / FACES)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,11 @@ Reading = dict[int, float]
 """Intensity 0 to 5 by unit."""
 Readings = dict[str, list[Reading | None]]
 """By reader, what it said of each picture."""
+
+
+def said_by_people(row: Mapping[str, Any]) -> dict[int, bool]:
+    """By unit, whether people saw it on the picture of CelebA that ``row`` describes."""
+    return {unit: word in row["attributes"] for unit, word in BY_PEOPLE.items()}
 
 
 class Reader(Protocol):

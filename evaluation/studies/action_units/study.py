@@ -14,6 +14,7 @@ from evaluation.studies.action_units.data import FACES, TRUTH, crop_faces, split
 from evaluation.studies.action_units.people import Learned, learn_people
 from evaluation.studies.action_units.readers import read_thresholds
 from evaluation.studies.action_units.run import Request, evaluate
+from evaluation.studies.document import without_folders
 from ldm.commands.generate_options import AddOns, How, Who
 from ldm.data.sources import celeba, lfw
 from ldm.runs.claim import claim
@@ -128,16 +129,8 @@ def prepare(order: Order, data: Path, stages: Stages) -> Path:
     labels = data / "labels.csv"
     sources = [*celeba(order.celeba), *(lfw(order.lfw) if order.with_lfw else [])]
     _once(data / TRUTH, lambda: print(f"{crop_faces(sources, data)} faces cropped", flush=True))
-    words: list[str | Path] = [
-        "label",
-        "au",
-        data / FACES,
-        labels,
-        "--landmarker",
-        order.landmarker,
-        "--truth",
-        data / TRUTH,
-    ]
+    words: list[str | Path] = ["label", "au", data / FACES, labels, "--landmarker", order.landmarker]
+    words += ["--truth", data / TRUTH]
     _once(labels, lambda: _tolerant(stages, "label", words, labels))
     _once(data / "test.csv", lambda: print(*split_table(labels, data), flush=True))
     for part, folder in (("train", data / "train"), ("test", data / "test"), ("train", data / "captions")):
@@ -245,6 +238,6 @@ def command_of(order: Order, plan: Plan) -> str:
         if value != getattr(usual, key)
     ]
     more += [] if order.with_lfw else ["--no-with-lfw"]
-    judge = order.judge.replace("\\", "/").rpartition("/")[2]
+    judge = without_folders(order.judge)
     first = "python -m ldm study action_units --celeba CELEBA --lfw LFW --landmarker face_landmarker.task"
     return " ".join([first, f"--judge {judge}", *more])

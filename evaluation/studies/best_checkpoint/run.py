@@ -14,6 +14,7 @@ from evaluation.studies.best_checkpoint.cells import CONFIG, PROMPTS, SEED, Cell
 from evaluation.studies.best_checkpoint.results import cost, differences, table, table_of_differences, verdict
 from evaluation.studies.celeb_basis import people as choice
 from evaluation.studies.celeb_basis.run import digest
+from evaluation.studies.document import without_folders
 from ldm.data.manifest import read_people
 from ldm.files import write_json, write_text
 from ldm.runs.best_mark import CHOOSER
@@ -112,7 +113,7 @@ def command_of(request: Request, design: Design) -> str:
     options |= {"each": design.each, "drawing-steps": design.drawing_steps}
     given = [f"--{name} {value}" for name, value in options.items() if value is not None]
     given += [f"--share {design.share:g}"] + (["--tuning"] if request.tuning else [])
-    judge = request.judge.replace("\\", "/").rpartition("/")[2]
+    judge = without_folders(request.judge)
     return " ".join([f"python -m ldm study best_checkpoint --photos LFW --judge {judge}", *given])
 
 

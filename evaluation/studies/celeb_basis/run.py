@@ -23,6 +23,7 @@ from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.pairs import score_pairs
 from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
+from evaluation.studies.document import without_folders
 from evaluation.studies.names import mean_vector
 from evaluation.subjects import Subject
 from ldm.data.manifest import read_people
@@ -121,7 +122,7 @@ def command_of(request: Request, plan: Plan) -> str:
     given = [f"--{name} {value}" for name, value in options.items() if value is not None]
     given += [f"--arms {key}" for key in request.arms or ()] + [f"--difference {text}" for text in request.differences]
     given += ["--tuning"] if request.tuning else []
-    judge = request.judge.replace("\\", "/").rpartition("/")[2]
+    judge = without_folders(request.judge)
     return " ".join([f"python -m ldm study celeb_basis --photos LFW --judge {judge}", *given])
 
 

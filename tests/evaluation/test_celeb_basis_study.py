@@ -79,6 +79,7 @@ def test_cells_of_other_weights_or_configs_are_told_apart(tmp_path: Path) -> Non
     (tmp_path / "unet" / "a.bin").write_text("2")
     assert digest(tmp_path) != before
     assert digest(tmp_path, ("b.yaml",)) == config
+    assert digest(tmp_path / "unet" / "a.bin") != digest(tmp_path / "b.yaml"), "a single file of weights"
 
 
 def test_the_page_names_the_command_that_made_it() -> None:

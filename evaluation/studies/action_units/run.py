@@ -190,8 +190,8 @@ def trained_on(who: Who) -> list[Path]:
     """The folder of labelled pictures that a run was trained on, as its config names it."""
     if who.run is None:
         return []
-    config: Any = OmegaConf.to_container(OmegaConf.load(find_run(who.run).project_config), resolve=True)
-    folder = config.get("data", {}).get("params", {}).get("train", {}).get("params", {}).get("folder")
+    config = OmegaConf.load(find_run(who.run).project_config)
+    folder = OmegaConf.select(config, "data.params.train.params.folder")
     return [] if folder is None else [Path(folder)]
 
 

@@ -107,9 +107,10 @@ def run(request: Request, plan: Plan) -> None:
 
 
 def digest(folder: Path, names: Sequence[str] = ("*",)) -> str:
-    """16 hex digits that stand for the files in ``folder``, or for those called ``names``."""
+    """16 hex digits that stand for the files in ``folder``, or for those called ``names``; or for the file it is."""
     total = hashlib.sha256()
-    for file in sorted(file for name in names for file in folder.rglob(name) if file.is_file()):
+    there = [folder] if folder.is_file() else [file for name in names for file in folder.rglob(name) if file.is_file()]
+    for file in sorted(there):
         total.update(file.relative_to(folder).as_posix().encode())
         total.update(sha256_of(file).encode())
     return total.hexdigest()[:16]

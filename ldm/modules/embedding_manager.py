@@ -34,7 +34,8 @@ class EmbeddingManagerId(Personalization):
         max_ids: how many people a run can learn.
         momentum: of the running mean of each person's coefficients.
         meta_mlp_depth: layers from face vector to coefficients.
-        coefficient_scale: ``unit``: coefficients of norm 1, as published; ``names``: on the scale that the names have.
+        coefficient_scale: ``unit``: coefficients of norm 1, as published; ``names``: on the scale that the names have,
+            and nobody farther from their mean than they are.
         test_mode: what is saved: coefficients, token vectors, the layers (``image``: for new photos), or all.
         embedding_manager_ckpt: start from this exported file.
     """

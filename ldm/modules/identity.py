@@ -96,8 +96,9 @@ class IdentityMemory(nn.Module):
 class FaceToCoefficients(nn.Module):
     """Face vectors (N, F) to coefficients (N, E, K): an affine layer and a leaky rectifier, then residual layers.
 
-    With ``scale=None`` as published: weights start from N(0, 1) and coefficients have norm 1 over K. With a
-    ``scale`` they are multiples of it, not normalised, and start at 0, the basis mean: the last layer is affine.
+    With ``scale=None`` as published: weights start from N(0, 1) and coefficients have norm 1 over K. With a ``scale``
+    they are multiples of it and start at 0, the basis mean: the last layer is affine. Over K their root mean square is
+    at most 1, which is that of the names: farther out nobody lives, and what is drawn falls apart.
 
     Args:
         face_dim: F.
@@ -142,7 +143,10 @@ class FaceToCoefficients(nn.Module):
                 else:
                     x = out
             coefficients = rearrange(x, "n (e k) -> n e k", e=self.num_vectors)
-            return F.normalize(coefficients, dim=-1) if self.scale is None else coefficients * self.scale
+            if self.scale is None:
+                return F.normalize(coefficients, dim=-1)
+            power = coefficients.square().mean(-1, keepdim=True)  # of a name it is about 1
+            return coefficients * power.clamp_min(1).rsqrt() * self.scale
 
 
 def gather_people(ids: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.nn import functional as F
 
 from ldm.modules.identity import FaceToCoefficients, IdentityMemory
 
@@ -187,11 +188,21 @@ def test_the_scale_multiplies_each_component() -> None:
     scale = draws(2, 8).abs()
     scale[1, 5:] = 0  # past the rank
     head = FaceToCoefficients(16, 2, 8, scale=scale)
-    torch.nn.init.normal_(head.layers[0].weight)
+    torch.nn.init.normal_(head.layers[0].weight, std=0.2)
     faces = unit_faces(5, 16)
     torch.testing.assert_close(head(faces), (faces @ head.layers[0].weight.T).reshape(5, 2, 8) * scale)
     assert (head(faces)[:, 1, 5:] == 0).all()
     assert "scale" not in head.state_dict()
+
+
+def test_nobody_is_farther_from_the_mean_than_names_are() -> None:
+    scale = draws(2, 8).abs() + 0.1
+    head, faces = FaceToCoefficients(16, 2, 8, scale=scale), unit_faces(5, 16)
+    torch.nn.init.normal_(head.layers[0].weight, std=50)
+    wanted = (faces @ head.layers[0].weight.T).reshape(5, 2, 8)
+    inside = head(faces) / scale
+    torch.testing.assert_close(inside.square().mean(-1), torch.ones(5, 2))
+    torch.testing.assert_close(F.cosine_similarity(inside, wanted, dim=-1), torch.ones(5, 2))
 
 
 def test_autocast_leaves_the_coefficients_exact() -> None:

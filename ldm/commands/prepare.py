@@ -50,16 +50,22 @@ def model(
     text_encoder: Annotated[
         Path | None, typer.Option(help="A trained one: the folder of a Stable Diffusion or of a CLIP model.")
     ] = None,
+    unet: Annotated[
+        Path | None, typer.Option(help="A model of this architecture: all of its UNet but what hears the prompt.")
+    ] = None,
 ) -> None:
     """Write a model of random weights around a trained first stage, to be trained from nothing.
 
     Example: python -m ldm prepare model data/faces_model --vae logs/RUN/checkpoints/vae_gs-99999 --pictures data/faces
     """
     from ldm.runs import recipe
+    from ldm.weights.take import take_drawing_layers, take_text_encoder
 
     recipe.make_untrained(pictures, vae, architecture, words, out)
     if text_encoder is not None:
-        recipe.take_text_encoder(out, text_encoder)
+        take_text_encoder(out, text_encoder)
+    if unet is not None:
+        take_drawing_layers(out, unet)
     print(out)
 
 

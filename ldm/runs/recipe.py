@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -138,40 +137,6 @@ def make_untrained(pictures: Path, vae_folder: Path, config: Path, words: Path |
         )
     known = vocabulary(PictureStore(pictures), read_words(words) if words else [])
     create_model(out, architecture, known, vae_folder, 1.0 / vae["scaling_factor"])
-
-
-def take_text_encoder(model: Path, clip: Path) -> None:
-    """Give the untrained ``model`` a trained CLIP text encoder and its tokenizer.
-
-    Args:
-        model: the folder that :func:`make_untrained` made.
-        clip: a Stable Diffusion's folder, or that of a CLIP model with its tokenizer.
-
-    Raises:
-        FileNotFoundError: there is none in ``clip``.
-        ValueError: its width is not that of the UNet's cross-attention.
-    """
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    inside = (clip / "text_encoder" / "config.json").is_file()
-    encoder, words = (clip / "text_encoder", clip / "tokenizer") if inside else (clip, clip)
-    if not (encoder / "config.json").is_file():
-        raise FileNotFoundError(f"{clip} holds no text encoder: give a Stable Diffusion's folder or a CLIP model's")
-    text = CLIPTextModel.from_pretrained(encoder, local_files_only=True)
-    unet = json.loads((model / "unet" / "config.json").read_text(encoding="utf-8"))
-    if (width := text.config.hidden_size) != unet["cross_attention_dim"]:
-        raise ValueError(
-            f"the text encoder in {clip} is {width} wide, the UNet's cross-attention {unet['cross_attention_dim']}: "
-            f"set cross_attention_dim and hidden_size to {width} in the architecture"
-        )
-    tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
-    for name in ("text_encoder", "tokenizer"):
-        shutil.rmtree(model / name)
-    text.save_pretrained(model / "text_encoder")
-    tokenizer.save_pretrained(model / "tokenizer")
-    for file in ("vocab.json", "merges.txt"):
-        if (words / file).is_file():
-            shutil.copyfile(words / file, model / "tokenizer" / file)
 
 
 def training_settings(steps: int | None = None) -> list[str]:

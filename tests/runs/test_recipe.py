@@ -9,6 +9,7 @@ import yaml
 
 from ldm.data.store import PictureStore, write_store
 from ldm.runs import recipe
+from ldm.weights.take import take_drawing_layers, take_text_encoder
 
 
 @pytest.fixture
@@ -79,9 +80,9 @@ def test_a_trained_text_encoder_can_be_taken(store: PictureStore, vae_folder: Pa
     with pytest.raises(
         ValueError, match=r"is 16 wide, the UNet's cross-attention 32: set cross_attention_dim and hidden_size to 16"
     ):
-        recipe.take_text_encoder(tmp_path / "model", write_clip(tmp_path / "clip"))
+        take_text_encoder(tmp_path / "model", write_clip(tmp_path / "clip"))
     with pytest.raises(FileNotFoundError, match="holds no text encoder"):
-        recipe.take_text_encoder(tmp_path / "model", vae_folder.parent)
+        take_text_encoder(tmp_path / "model", vae_folder.parent)
     narrow = {**CONFIG, "unet": {**CONFIG["unet"], "cross_attention_dim": 16}}
     (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(narrow))
     with pytest.raises(ValueError, match="hidden_size 32 and the UNet's cross_attention_dim 16 differ"):
@@ -89,8 +90,32 @@ def test_a_trained_text_encoder_can_be_taken(store: PictureStore, vae_folder: Pa
     narrow["text_encoder"] = {**CONFIG["text_encoder"], "hidden_size": 16}
     (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(narrow))
     recipe.make_untrained(store.folder, vae_folder, tmp_path / "narrow.yaml", None, tmp_path / "taken")
-    recipe.take_text_encoder(tmp_path / "taken", tmp_path / "clip")
+    take_text_encoder(tmp_path / "taken", tmp_path / "clip")
     assert read_model(tmp_path / "taken").text_encoder.config.hidden_size == 16
+
+
+def test_drawing_layers_can_be_taken(store: PictureStore, vae_folder: Path, tmp_path: Path) -> None:
+    from diffusers import UNet2DConditionModel
+
+    from tests.tiny_model import CONFIG
+
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(CONFIG))
+    for name in ("older", "model"):
+        recipe.make_untrained(store.folder, vae_folder, tmp_path / "small.yaml", None, tmp_path / name)
+    older = UNet2DConditionModel.from_pretrained(tmp_path / "older" / "unet")
+    before = UNet2DConditionModel.from_pretrained(tmp_path / "model" / "unet").state_dict()
+    for parameter in older.parameters():
+        parameter.data += 1
+    older.save_pretrained(tmp_path / "older" / "unet")
+    take_drawing_layers(tmp_path / "model", tmp_path / "older")
+    for name, value in UNet2DConditionModel.from_pretrained(tmp_path / "model" / "unet").state_dict().items():
+        hears = "attn2" in name or "add_embedding" in name
+        assert value.equal(before[name] if hears else older.state_dict()[name]), name
+    UNet2DConditionModel(**{**CONFIG["unet"], "block_out_channels": [16, 16]}).save_pretrained(
+        tmp_path / "wide" / "unet"
+    )
+    with pytest.raises(ValueError, match="not built alike: they differ in add_embedding"):
+        take_drawing_layers(tmp_path / "model", tmp_path / "wide")
 
 
 def test_encoding_sets_the_scale_of_the_first_stage(store: PictureStore, vae_folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from ldm.runs.load import load
 from ldm.weights.textual_inversion import token_of, tokens_of, write_a1111, write_diffusers, write_emb_params, write_pt
 from tests.tiny_model import train_people
 
-BOTH = "{} and {}"
+BOTH = "{}, {}"
+GUIDANCE = 12.0
+"""So strong that an untrained model, which hardly hears the order of words, draws another picture for another order."""
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +52,11 @@ def pixels(picture: Image.Image) -> NDArray[np.int16]:
 
 def drawn_plainly(pipe: Any, prompt: str) -> NDArray[np.int16]:
     generator = torch.Generator().manual_seed(42)
-    return pixels(pipe(prompt, num_inference_steps=4, guidance_scale=4.0, generator=generator).images[0])
+    return pixels(pipe(prompt, num_inference_steps=4, guidance_scale=GUIDANCE, generator=generator).images[0])
 
 
 def drawn_by_us(run: Path, prompt: str) -> NDArray[np.int16]:
-    settings = DrawSettings(num_samples=1, num_inference_steps=4, guidance_scale=4.0)
+    settings = DrawSettings(num_samples=1, num_inference_steps=4, guidance_scale=GUIDANCE)
     [(_, picture)] = draw_prompt(load(run), prompt, settings)
     return pixels(picture)
 
@@ -65,8 +67,7 @@ def test_two_people_in_a_plain_pipeline(plain: Any, extracted: Path, tiny_run: P
         plain.load_textual_inversion(extracted / form.format(name), token=f"<{name}>")
     ours, theirs = drawn_by_us(tiny_run, BOTH.format("ks", "sks")), drawn_plainly(plain, BOTH.format("<ks>", "<sks>"))
     assert np.abs(ours - theirs).max() <= 1
-    swapped = drawn_plainly(plain, BOTH.format("<sks>", "<ks>"))  # an untrained model hardly hears the order
-    assert np.abs(ours - swapped).max() > 5
+    assert np.abs(ours - drawn_plainly(plain, BOTH.format("<sks>", "<ks>"))).max() > 10
     one, other = (drawn_plainly(plain, f"a photo of <{name}>") for name in ("sks", "ks"))
     assert np.abs(one - other).max() > 10
 

@@ -97,11 +97,11 @@ def report(judge: str, threshold: float, drawn: Seen, trained: Seen, control: Se
     if drawn.without:
         notices.append(f"{drawn.without} pictures show no face or cannot be read, and are left out.")
     summary: list[list[Cell]] = [
-        ["drawn", float(best.mean()), float(np.quantile(best, 0.95)), float(best.max()), len(best)]
+        ["drawn", float(best.mean()), float(np.quantile(best, 0.95)), float(np.max(best)), len(best)]
     ]
     if usual is not None:
         high = float(np.quantile(usual, 0.95))
-        summary.append(["control", float(usual.mean()), high, float(usual.max()), len(usual)])
+        summary.append(["control", float(usual.mean()), high, float(np.max(usual)), len(usual)])
     note = (
         f"Cosine to the nearest training picture. Above {limit:.3f} a picture shows a person of the training pictures."
     )

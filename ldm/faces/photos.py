@@ -103,7 +103,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits or float as 8-bit grey; the scale is that of the smallest usual range that holds it."""
     values = np.nan_to_num(np.asarray(image, np.float64))
-    top = values.max(initial=0.0)
+    top = np.max(values, initial=0.0)
     white = next((limit for limit in (1.0 if image.mode == "F" else 255.0, 255.0, 65535.0) if top <= limit), top)
     if image.mode.startswith("I;16"):
         white = 65535.0

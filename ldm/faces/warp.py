@@ -61,7 +61,7 @@ def _region(
     if border == "black":
         return photo.crop((left, top, right, bottom)), (left, top)
     columns, rows = _mirrored(left, right, photo.width), _mirrored(top, bottom, photo.height)
-    box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+    box = (int(np.min(columns)), int(np.min(rows)), int(np.max(columns)) + 1, int(np.max(rows)) + 1)
     pixels = np.asarray(photo.crop(box))[np.ix_(rows - box[1], columns - box[0])]
     return Image.fromarray(pixels), (left, top)
 

@@ -59,7 +59,7 @@ class Likeness:
         own = np.array([self.by_person[who] for who in self.known])
         if not len(own) or own[:, 0].mean() <= 0:
             return None
-        return float(own.mean(0)[1:].min() / own[:, 0].mean())
+        return float(np.min(own.mean(0)[1:]) / own[:, 0].mean())
 
 
 def photos_of(prompts: Sequence[str], folder: Path) -> dict[str, list[Path]]:

@@ -18,7 +18,7 @@ def held_out_people(people: Sequence[str], count: int = HELD_OUT_PEOPLE) -> list
     """The ``count`` people kept out of all training, sorted by name.
 
     Args:
-        people: one entry a picture: the person's name.
+        people: one entry a picture: the person's name as it is hashed, in LFW that of the folder (First_Last).
         count: how many are kept out, among those with 4 to 19 pictures.
 
     Raises:

@@ -7,6 +7,7 @@ import pytest
 from transformers import CLIPTokenizer
 
 from ldm.modules.names import NamesError, flat_column, names_hash, read_names, token_columns, tokenizer_id
+from ldm.weights.compvis import LIKE_SD1
 from tests.conftest import needs_shared
 
 
@@ -140,6 +141,43 @@ def test_published_list_has_its_published_counts(root: Path) -> None:
     assert [column["tokens"] for column in columns] == [646, 638, 311, 118, 25, 2]
     assert [column["distinct"] for column in columns] == [409, 542, 278, 106, 23, 2]
     assert [column["sha256"] for column in columns[:2]] == ["689ac22a50b0889c", "e53e4c82e088eb4c"]
+
+
+def test_published_list_has_its_published_lengths_and_overlap(root: Path) -> None:
+    """Celeb basis, numbers 5, 7 and 8, from the committed ids and the tokenizer that comes along."""
+    golden = json.loads((root / "tests/golden/clip_names.json").read_text())
+    counts = [column["tokens"] for column in golden["wiki_names_v2.txt"]["columns"]]
+    assert [a - b for a, b in zip(counts, [*counts[1:], 0], strict=True)] == [8, 327, 193, 93, 23, 2]
+    assert sum(counts) == 1740
+    first, second = (column["ids"] for column in golden["wiki_names_v2.txt"]["columns"][:2])
+    assert len(set(first) & set(second)) == 33
+    assert (len(first) - 1, len(second) - 1) == (408, 541), "axes that a list can have at most"
+    tokenizer = CLIPTokenizer.from_pretrained(LIKE_SD1 / "tokenizer")
+    times = zip(
+        tokenizer.convert_ids_to_tokens(first), golden["wiki_names_v2.txt"]["columns"][0]["counts"], strict=True
+    )
+    assert sum(count for token, count in times if not token.endswith("</w>")) == 75, "first tokens that are no word"
+    for name, tokens, distinct in (("v1", [573, 569], [359, 484]), ("v0", [1347, 1160], [743, 917])):
+        columns = golden[f"wiki_names_{name}.txt"]["columns"]
+        assert [column["tokens"] for column in columns] == tokens
+        assert [column["distinct"] for column in columns] == distinct
+
+
+@needs_shared
+def test_published_list_line_by_line(shared_data: Path) -> None:
+    """Celeb basis, numbers 4, 6, 7 and 9."""
+    path = shared_data / "names" / "wiki_names_v2.txt"
+    assert hashlib.md5(path.read_bytes()).hexdigest() == "d7747b40dc026f155bfd1c74e2ae9d64"
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 691
+    names, every = read_names(path), read_names(path, rm_repeats=False)
+    assert (len(names), names[0], names[-1]) == (646, "Adam Sandler", "Zooey Deschanel")
+    tokenizer = CLIPTokenizer.from_pretrained(LIKE_SD1 / "tokenizer")
+    assert [len(column) for column in token_columns(every, tokenizer, 6)] == [691, 680, 314, 119, 25, 2]
+    first, second = token_columns(names, tokenizer, 2)
+    assert first[:5] == [4944, 4944, 4944, 21220, 13163]
+    assert second[:5] == [2147, 11859, 3664, 689, 46440]
+    short = [name for name in names if len(tokenizer(name, add_special_tokens=False)["input_ids"]) == 1]
+    assert short == ["Adele", "Beyoncé", "Cher", "Drake", "Madonna", "Neymar", "Rihanna", "Rowling"]
 
 
 @needs_shared

@@ -10,8 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 PACKAGES = (
-    "torch",
     "pytorch-lightning",
     "diffusers",
     "transformers",
@@ -37,7 +38,8 @@ def environment(seed: int, command: Sequence[str] | None = None) -> dict[str, An
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        # PyPI's torch hides its build in its metadata: 2.13.0 there is 2.13.0+cu130 here.
+        "packages": {"torch": torch.__version__} | {name: found for name in PACKAGES if (found := _version(name))},
         "commit": commit(Path(__file__).resolve().parents[2]),
     }
 

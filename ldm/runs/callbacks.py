@@ -10,10 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from evaluation.judges import load_judge
 from ldm.config import Injected
+from ldm.runs.best_mark import CHOOSER
 from ldm.runs.ema import averaged
-from ldm.runs.likeness import photos_of
-from ldm.runs.loggers import Row, log_people, log_picture
+from ldm.runs.likeness import KnownFaces, photos_of
+from ldm.runs.loggers import Row, has_table, log_people, log_picture
 from ldm.runs.pictures import grid, save_jpeg, to_pictures
 from ldm.runs.stats import StepStats
 from ldm.runs.steps import StepEnd
@@ -35,6 +37,8 @@ class ImageLogger(pl.Callback):
     """Shows what the model draws: one grid per kind of picture, as a file and in every logger.
 
     Files are ``<folder>/train/<key>_gs-<step>_e-<epoch>_b-<batch>.jpg``, steps counted from 0 as for checkpoints.
+    Where a logger has a table of people (W&B), guided samples are entered with how near they are to the training
+    photos; the judge may be the network that conditioned.
 
     Args:
         batch_frequency: optimizer steps between two looks.
@@ -57,6 +61,7 @@ class ImageLogger(pl.Callback):
         self.batch_frequency, self.max_images, self.log_first_step = batch_frequency, max_images, log_first_step
         self.disabled, self.seed, self.folder = disabled, seed, folder
         self._step_end = StepEnd()
+        self._faces: KnownFaces | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from where the trainer is."""
@@ -87,26 +92,33 @@ class ImageLogger(pl.Callback):
             if self.folder is not None:
                 save_jpeg(sheet, self.folder / "train" / f"{key}_{place}.jpg")
             log_picture(trainer.loggers, f"train/{key}", sheet, " | ".join(captions), step)
-        log_people(trainer.loggers, people(batch, captions, shown, step, list(photos_of(trainer))), step)
+        if has_table(trainer.loggers):
+            if self._faces is None and (photos := photos_of(trainer)):
+                self._faces = KnownFaces(load_judge(CHOOSER), photos)
+            log_people(trainer.loggers, people(batch, captions, shown, step, self._faces), step)
 
 
 def people(
-    batch: Mapping[str, Any], captions: list[str], shown: Mapping[str, Tensor], step: int, names: Sequence[str] = ()
+    batch: Mapping[str, Any],
+    captions: Sequence[str],
+    shown: Mapping[str, Tensor],
+    step: int,
+    faces: KnownFaces | None = None,
 ) -> list[Row]:
-    """A row for each person in each guided sample, not scored; empty where a batch tells of no people.
+    """A row for each person in each guided sample; empty where a batch tells of no people.
 
-    ``names`` are those of the people by their place in the run; without them a person is "person 0", ...
+    ``faces`` has the people in the order of the run; without it nobody is scored, and they are "person 0", ...
     """
     drawn = shown.get("samples_scaled")
     if drawn is None or "ids" not in batch or not captions:
         return []
-    rows = zip(batch["ids"].tolist(), captions, to_pictures(drawn), strict=False)
-    return [
-        Row(names[person] if names else f"person {person}", caption, step, picture)
-        for ids, caption, picture in rows
-        for person in ids
-        if person >= 0
-    ]
+    names = list(faces.photos) if faces else []
+    rows: list[Row] = []
+    for ids, caption, picture in zip(batch["ids"].tolist(), captions, to_pictures(drawn), strict=False):
+        there = [names[person] if names else f"person {person}" for person in ids if person >= 0]
+        scored = faces.cosines(picture, there) if faces else [None] * len(there)
+        rows += [Row(name, caption, step, picture, cosine) for name, cosine in zip(there, scored, strict=True)]
+    return rows
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Whom a run learns from which photos, by which words they are drawn, and how much pictures look like them."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ import pytorch_lightning as pl
 from PIL import Image
 
 from evaluation.identity import IdentityScores, Judge, Vector, score_vectors
+from evaluation.pairs import assigned_cosines
 from ldm.faces.photos import PhotoError, read_photo
 from ldm.runs.draw import DrawSettings
 from ldm.runs.draw_vectors import draw_vectors
 from ldm.runs.load import knows_people, manager_of, people_vectors
 from ldm.runs.pictures import grid
+
+logger = logging.getLogger(__name__)
 
 MAX_PHOTOS = 16
 """Of a person, by which a judge knows them; of more, so many are taken evenly."""
@@ -149,6 +153,39 @@ def _face_in(judge: Judge, photo: Path) -> Vector | None:
         return judge.vector(read_photo(photo))
     except PhotoError:
         return None
+
+
+class KnownFaces:
+    """The people of a run as a judge knows them by their training photos, each looked at when first asked for.
+
+    Args:
+        judge: who looks.
+        photos: of each person.
+    """
+
+    def __init__(self, judge: Judge, photos: Mapping[str, Sequence[Path]]) -> None:
+        self.judge, self.photos = judge, photos
+        self._vectors: dict[str, Vector | None] = {}
+
+    def cosines(self, picture: Image.Image, names: Sequence[str]) -> list[float | None]:
+        """How near each of ``names`` is to the face in ``picture`` that suits them best, no face for two of them.
+
+        As many faces count as there are names, the largest. None without a face, or where the photos show none.
+        """
+        known = {name: vector for name in names if (vector := self._vector(name)) is not None}
+        faces = self.judge.faces(picture)[: len(names)] if known else []
+        found = dict(zip(known, assigned_cosines(faces, list(known.values()), np.nan).tolist(), strict=True))
+        return [None if np.isnan(cosine := found.get(name, np.nan)) else cosine for name in names]
+
+    def _vector(self, name: str) -> Vector | None:
+        if name not in self._vectors:
+            try:
+                [reference] = references_of(self.judge, {name: self.photos[name]})
+                self._vectors[name] = reference.vector
+            except ValueError as error:
+                logger.warning("pictures of %s are not scored: %s", name, error)
+                self._vectors[name] = None
+        return self._vectors[name]
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,11 @@ def log_picture(loggers: Iterable[Logger], key: str, picture: Image.Image, capti
             one.log_image(key, [picture], step=step, caption=[caption])
 
 
+def has_table(loggers: Iterable[Logger]) -> bool:
+    """Whether :func:`log_people` enters rows anywhere."""
+    return any(isinstance(one, Wandb) for one in loggers)
+
+
 def log_people(loggers: Iterable[Logger], rows: Sequence[Row], step: int) -> None:
     """Enter ``rows`` into the table person x prompt x step of the loggers that have tables."""
     for one in loggers:

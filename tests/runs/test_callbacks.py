@@ -68,9 +68,24 @@ def test_a_row_for_each_person_in_a_guided_sample() -> None:
         ("person 0", "b", 199, None),
         ("person 1", "b", 199, None),
     ]
-    named = people(batch, ["a", "b"], shown, 199, ["ada", "bo"])
-    assert [row.person for row in named] == ["ada", "ada", "bo"]
     assert people({}, ["a"], shown, 0) == people(batch, ["a"], {}, 0) == []
+
+
+def test_rows_are_scored_where_the_people_are_known() -> None:
+    class Faces:
+        def __init__(self) -> None:
+            self.photos = {"ada": [Path("a.png")], "bo": [Path("b.png")]}
+
+        def cosines(self, picture: Image.Image, names: list[str]) -> list[float | None]:
+            return [0.5 if len(names) == 1 else {"ada": 0.25, "bo": None}[name] for name in names]
+
+    batch, shown = {"ids": torch.tensor([[0, -1], [1, 0]])}, {"samples_scaled": torch.zeros(2, 3, 4, 4)}
+    rows = people(batch, ["a", "b"], shown, 199, Faces())
+    assert [(row.person, row.prompt, row.identity) for row in rows] == [
+        ("ada", "a", 0.5),
+        ("bo", "b", None),
+        ("ada", "b", 0.25),
+    ]
 
 
 class Log(pl.loggers.CSVLogger):

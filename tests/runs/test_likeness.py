@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from evaluation.identity import score_vectors
-from ldm.runs.likeness import Likeness, Reference, likeness_sheet, photos_of, references_of
+from evaluation.judges import load_judge
+from ldm.runs.likeness import KnownFaces, Likeness, Reference, likeness_sheet, photos_of, references_of
 
 
 @dataclass
@@ -81,3 +82,26 @@ def test_the_sheet_shows_the_photo_and_what_was_drawn(photos: dict[str, Path]) -
         (0, 0, 255),
         (0, 255, 0),
     ]
+
+
+def test_people_are_told_apart_in_pictures_of_one_and_of_both(
+    astronaut: Image.Image, hopper: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    grace = hopper.resize((512, 600))
+    both = Image.new("RGB", (1024, 600))
+    both.paste(grace, (0, 0))
+    both.paste(astronaut, (512, 0))
+    for name, photo in {"eileen": astronaut, "grace": grace, "nobody": Image.new("RGB", (64, 64))}.items():
+        photo.save(tmp_path / f"{name}.png")
+    known = KnownFaces(load_judge("yunet-sface"), {path.stem: [path] for path in sorted(tmp_path.iterdir())})
+    assert known.cosines(astronaut, ["eileen"]) == [pytest.approx(1, abs=1e-3)]
+    [stranger] = known.cosines(astronaut, ["grace"])
+    assert stranger is not None
+    assert stranger < 0.4
+    for names in (["eileen", "grace"], ["grace", "eileen"]):
+        assert all(cosine is not None and cosine > 0.9 for cosine in known.cosines(both, names))
+    eileen, grace_there = known.cosines(astronaut, ["eileen", "grace"])
+    assert (eileen, grace_there) == (pytest.approx(1, abs=1e-3), None), "one face is not two people"
+    assert known.cosines(Image.new("RGB", (64, 64)), ["eileen"]) == [None]
+    assert known.cosines(astronaut, ["nobody"]) == known.cosines(astronaut, ["nobody"]) == [None]
+    assert caplog.text.count("pictures of nobody are not scored: judge yunet+sface finds no face") == 1

@@ -5,19 +5,23 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ldm.data.module import DataModuleFromConfig
+from ldm.data.sampling import SampleKey
+from ldm.runs import callbacks
 from ldm.runs.folder import RunFolder
 from ldm.runs.loggers import Row, build_loggers, log_config, log_people
 from ldm.runs.trainer import build_trainer
 from ldm.runs.weights_and_biases import Wandb, run_id, why_offline
-from tests.runs.tiny import TinyModel, tiny_tree
+from tests.runs.tiny import TinyData, TinyModel, tiny_tree
 
 BLOCK, HEADER = 32 * 1024, struct.Struct("<IHB")
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
@@ -130,6 +134,37 @@ def test_wandb_offline_has_scalars_pictures_config_and_files(run: RunFolder) -> 
     assert table["data"][-1][4] == 0.25
     assert len(of["artifact"]) >= 2
     assert any("last.ckpt" in str(one.artifact.manifest) for one in of["artifact"])
+
+
+class PeopleData(TinyData):
+    """The same, and it knows whose photos it shows."""
+
+    def __init__(self, photo: Path) -> None:
+        super().__init__()
+        self.people, self.records, self.owner = ["ada", "bo"], [SimpleNamespace(path=photo)] * 2, [0, 1]
+
+    def __getitem__(self, key: SampleKey | int) -> dict[str, Any]:
+        return super().__getitem__(key) | {"ids": torch.tensor([0])}
+
+
+def test_the_table_of_people_has_their_identity(
+    run: RunFolder, astronaut: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every drawn picture counts as the photo itself, so that the judge has a face to look at."""
+    astronaut.save(tmp_path / "ada.png")
+    monkeypatch.setattr(callbacks, "to_pictures", lambda images: [astronaut] * len(images))
+    section = tiny_tree(logger="wandb", wandb={"offline": True})["lightning"]
+    section["callbacks"] = {
+        "image_logger": {"target": "ldm.runs.callbacks.ImageLogger", "params": {"batch_frequency": 4}}
+    }
+    loggers = build_loggers(section, run)
+    data = DataModuleFromConfig(2, {"target": f"{__name__}.PeopleData", "params": {"photo": str(tmp_path / "ada.png")}})
+    build_trainer(section, run, loggers).trainer.fit(TinyModel(), data)
+    loggers[1].finish()
+    [table] = run.path.glob("wandb/offline-run-*/files/media/table/people*.json")
+    rows = json.loads(table.read_text())["data"]
+    assert [(row[0], row[2]) for row in rows] == [("ada", 3)] * 2
+    assert [row[4] for row in rows] == [pytest.approx(1, abs=1e-3)] * 2
 
 
 def test_a_resumed_run_keeps_its_id(run: RunFolder) -> None:

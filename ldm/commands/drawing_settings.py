@@ -12,17 +12,16 @@ if TYPE_CHECKING:
 
 def settings_for(model: Any, how: How, what: What) -> "DrawSettings":
     """How to draw: what was asked for, otherwise what suits the model."""
-    from ldm.runs.draw import DrawSettings
+    from ldm.runs.draw import settings_of
 
-    defaults = model.defaults
     height, width = parse_size(how.hw, model) if how.hw else (None, None)
-    guidance = 1.0 if what.unconditional else defaults.guidance_scale if how.guidance is None else how.guidance
-    return DrawSettings(
+    return settings_of(
+        model,
         num_samples=how.n,
         seed=how.seed,
-        num_inference_steps=how.steps or defaults.num_inference_steps,
-        guidance_scale=guidance,
-        sampler=how.sampler or defaults.sampler,
+        num_inference_steps=how.steps,
+        guidance_scale=1.0 if what.unconditional else how.guidance,
+        sampler=how.sampler,
         negative_prompt=what.negative,
         batch_size=how.batch_size,
         height=height,

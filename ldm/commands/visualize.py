@@ -59,17 +59,12 @@ def basis(
     from ldm.commands.bars import bar
     from ldm.files import require_writable
     from ldm.runs.basis_pictures import MULTIPLES, write_basis
-    from ldm.runs.draw import DrawSettings, pipeline_of
+    from ldm.runs.draw import pipeline_of, settings_of
 
     require_writable(out)
     model, facts = _model_of(run, sd, parse_step(step), config)
     pipeline = pipeline_of(model, None, sampler)
-    settings = DrawSettings(
-        seed=seed,
-        num_inference_steps=steps or model.defaults.num_inference_steps,
-        guidance_scale=model.defaults.guidance_scale if guidance is None else guidance,
-        sampler=sampler or model.defaults.sampler,
-    )
+    settings = settings_of(model, seed=seed, num_inference_steps=steps, guidance_scale=guidance, sampler=sampler)
     moved = None if vector is None else vector - 1
     with bar("draw", components * len(MULTIPLES)) as advance:
         written = write_basis(pipeline, settings, out, prompt, components, moved, facts, advance)

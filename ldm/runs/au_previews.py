@@ -4,27 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import pytorch_lightning as pl
-import torch
 from PIL import Image
 from pydantic import Field
-from pytorch_lightning.utilities import rank_zero_only
 
 from ldm.config import Injected
 from ldm.models.diffusion.pipelines import PersonPipeline
 from ldm.modules.au_conditioner import conditioner_of, worded
-from ldm.runs.callbacks import evaluating
-from ldm.runs.draw import DrawSettings
+from ldm.runs.draw import settings_of
 from ldm.runs.draw_au import AuRequest, draw_requests
-from ldm.runs.ema import averaged
-from ldm.runs.loggers import log_picture
+from ldm.runs.looks import Looks, Shown
 from ldm.runs.png import save_png
 from ldm.runs.sheet import sheet
-from ldm.runs.steps import StepEnd
-from ldm.runs.strategies import require_whole
 
 
-class AuPreviews(pl.Callback):
+class AuPreviews(Looks):
     """Draws each action unit alone, from absent to strong, from the same noise every so many steps.
 
     Pictures go to ``<folder>/action_units/gs-<step>/`` and to the loggers: a row a unit, a picture a level.
@@ -51,52 +44,29 @@ class AuPreviews(pl.Callback):
         disabled: bool = False,
         folder: Injected[Path | None] = None,
     ) -> None:
-        self.every_n_steps, self.prompt, self.levels = every_n_steps, prompt, tuple(levels)
-        self.units = None if units is None else tuple(units)
-        self.seed, self.num_inference_steps, self.disabled, self.folder = seed, num_inference_steps, disabled, folder
-        self._step_end = StepEnd()
+        super().__init__("au_previews", every_n_steps, disabled, folder)
+        self.prompt, self.levels, self.units = prompt, tuple(levels), None if units is None else tuple(units)
+        self.seed, self.num_inference_steps = seed, num_inference_steps
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """See that every unit can be told, before the first step.
+    def check(self, model: Any) -> None:
+        """See that every unit can be told.
 
         Raises:
             ValueError: the model is not told by a vector, or does not know a unit.
         """
-        self._step_end.start(trainer)
-        if not self.disabled:
-            require_whole(trainer, "au_previews")
-            self._asked(pl_module)
+        self._asked(model)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Look when it is time."""
-        if self._step_end.reached(trainer) and trainer.global_step % self.every_n_steps == 0 and not self.disabled:
-            self.look(trainer, pl_module)
-
-    @rank_zero_only
-    def look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw, save and log; the model and its modes are left as they were."""
-        if self.folder is None:
-            return
-        step = trainer.global_step - 1
-        out = self.folder / "action_units" / f"gs-{step:06d}"
-        with evaluating(pl_module), torch.no_grad(), averaged(trainer, pl_module, "previews"):
-            model: Any = pl_module
-            pipeline: Any = PersonPipeline.of(model)
-            pipeline.set_progress_bar_config(disable=True)
-            defaults = model.defaults
-            settings = DrawSettings(
-                num_inference_steps=self.num_inference_steps or defaults.num_inference_steps,
-                guidance_scale=defaults.guidance_scale,
-                sampler=defaults.sampler,
-            )
-            asked = self._asked(model)
-            files = draw_requests(pipeline, [one for row in asked.values() for one in row], settings, out)
+    def draw(self, model: Any, folder: Path, step: int) -> list[Shown]:
+        """One sheet of all units."""
+        out, asked = folder / "action_units" / f"gs-{step:06d}", self._asked(model)
+        pipeline: Any = PersonPipeline.of(model)
+        pipeline.set_progress_bar_config(disable=True)
+        settings = settings_of(model, num_inference_steps=self.num_inference_steps)
+        files = draw_requests(pipeline, [one for row in asked.values() for one in row], settings, out)
         pictures = iter(Image.open(file).convert("RGB") for file in files)
         whole = sheet({name: [next(pictures) for _ in row] for name, row in asked.items()})
         save_png(out.with_suffix(".png"), whole, {"prompt": self.prompt, "step": step, "levels": self.levels})
-        log_picture(trainer.loggers, "previews/action_units", whole, self.prompt, step)
+        return [("previews/action_units", whole, self.prompt)]
 
     def _asked(self, model: Any) -> dict[str, list[AuRequest]]:
         """By unit, a picture for each level; of the other units nothing is told."""

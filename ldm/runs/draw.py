@@ -46,6 +46,12 @@ class DrawSettings:
     width: int | None = None
 
 
+def settings_of(model: Any, **wanted: Any) -> DrawSettings:
+    """How ``model`` draws: fields as ``wanted``; sampler, its steps and guidance where not given, or None, its own."""
+    own = {name: getattr(model.defaults, name) for name in ("num_inference_steps", "guidance_scale", "sampler")}
+    return DrawSettings(**own | {name: value for name, value in wanted.items() if value is not None})
+
+
 def pipeline_of(model: Any, people: Tensor | None = None, sampler: str | None = None, kind: Any = None) -> Any:
     """What draws with ``model``, on the fastest device there is and without a bar of its own.
 

@@ -17,7 +17,7 @@ from ldm.data.photo_folders import read_folders
 from ldm.faces.photos import list_photos
 from ldm.modules.artifacts import read_artifact
 from ldm.runs.best_mark import CHOOSER
-from ldm.runs.draw import DrawSettings, draw_prompts, pipeline_of
+from ldm.runs.draw import draw_prompts, pipeline_of, settings_of
 from ldm.runs.folder import RunFolder
 from ldm.runs.likeness import called
 from ldm.runs.load import Step, find_run, knows_people, load_model, people_vectors, step_of
@@ -166,8 +166,7 @@ def draw_people(
     """
     step = step_of(run.folder, step)
     model = load_model(run.folder.path, sd, step)
-    defaults = {name: getattr(model.defaults, name) for name in ("guidance_scale", "num_inference_steps", "sampler")}
-    settings = DrawSettings(**{**defaults, **wanted})
+    settings = settings_of(model, **wanted)
     facts = {"model": str(model.weights_folder), "run": run.folder.path.resolve().name, "step": step}
     for chosen, texts in drawings(run, people, prompts):
         vectors = people_vectors(model, chosen) if knows_people(model) else None

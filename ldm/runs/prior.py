@@ -8,7 +8,7 @@ from PIL import Image
 
 from evaluation.prior import ClassPictures
 from evaluation.task_prompts import TaskPrompt, named_in
-from ldm.runs.draw import DrawSettings, draw_prompt, pipeline_of
+from ldm.runs.draw import draw_prompt, pipeline_of, settings_of
 from ldm.runs.evaluated import EvaluatedRun
 from ldm.runs.load import Step, load_model, step_of, untrained
 
@@ -53,8 +53,7 @@ def _draw(
     model: Any, prompts: Sequence[TaskPrompt], wanted: dict[str, Any], progress: Callable[[int], None] | None
 ) -> list[list[Image.Image]]:
     """The pictures of every prompt."""
-    defaults = {name: getattr(model.defaults, name) for name in ("guidance_scale", "num_inference_steps", "sampler")}
-    settings = DrawSettings(**{**defaults, **wanted})
+    settings = settings_of(model, **wanted)
     pipeline = pipeline_of(model, None, settings.sampler)
     drawn = []
     for prompt in prompts:

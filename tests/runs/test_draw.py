@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ldm.runs.draw import DrawSettings, draw_prompt, draw_prompts, read_prompts
+from ldm.runs.draw import DrawSettings, draw_prompt, draw_prompts, read_prompts, settings_of
 from ldm.runs.png import file_stem, grid_of
 
 
@@ -93,3 +93,14 @@ def test_prompts_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "prompts.txt"
     path.write_bytes("\ufeffa photo of sks\r\n\r\n # a remark\n  ks  \n".encode())
     assert read_prompts(path) == ["a photo of sks", "ks"]
+
+
+def test_what_is_not_wanted_is_as_the_model_has_it() -> None:
+    model = SimpleNamespace(
+        defaults=SimpleNamespace(num_inference_steps=25, guidance_scale=4.0, sampler="dpm++", more=1)
+    )
+    usual = settings_of(model, seed=7, sampler=None)
+    assert (usual.num_inference_steps, usual.guidance_scale, usual.sampler, usual.seed) == (25, 4.0, "dpm++", 7)
+    assert settings_of(model, guidance_scale=0.0, sampler="ddim") == DrawSettings(
+        num_inference_steps=25, guidance_scale=0.0, sampler="ddim"
+    )

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
-    0: ("ldm.util", "ldm.config", "ldm.batch", "ldm.files", "ldm.randomness"),
+    0: ("ldm.util", "ldm.config", "ldm.bars", "ldm.batch", "ldm.files", "ldm.randomness"),
     1: ("ldm.modules", "ldm.data", "ldm.faces", "evaluation"),
     2: ("ldm.models", "ldm.weights"),
     3: ("ldm.runs",),
@@ -16,7 +16,7 @@ FLOORS = {
 }
 FLOOR = {package: floor for floor, packages in FLOORS.items() for package in packages}
 ALSO = {("evaluation", "ldm.faces")}  # a judge finds faces
-LIGHT = ("ldm.util", "ldm.config", "ldm.files", "ldm.commands", "ldm.__main__", "ldm")
+LIGHT = ("ldm.util", "ldm.config", "ldm.bars", "ldm.files", "ldm.commands", "ldm.__main__", "ldm")
 HEAVY = ("torch", "diffusers", "transformers", "peft", "pytorch_lightning", "cv2", "onnxruntime", "sklearn", "wandb")
 MODULES = [ROOT / "main.py", *ROOT.glob("ldm/**/*.py"), *ROOT.glob("evaluation/**/*.py")]
 

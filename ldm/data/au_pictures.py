@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ldm.bars import bar
 from ldm.batch import Sample
 from ldm.config import Injected
 from ldm.data.balance import cumulative, drawn_by
@@ -71,10 +72,12 @@ class AuPictures(Dataset[Sample]):
         self.seed, self.au_dropout, self.unit_dropout = seed, au_dropout, unit_dropout
         self.weights = cumulative(folder / LABELS, paths) if balance else None  # (N,)
         encoded: list[Tensor] = []
-        for start in range(0, len(paths), AT_ONCE):
-            images = [self._image(tools, path) for path in paths[start : start + AT_ONCE]]
-            both = torch.stack([one for image in images for one in (image, image.flip(-1))])
-            encoded.append(tools.encode_pictures(both).cpu())
+        with bar("encode", len(paths), brief=True) as advance:
+            for start in range(0, len(paths), AT_ONCE):
+                images = [self._image(tools, path) for path in paths[start : start + AT_ONCE]]
+                both = torch.stack([one for image in images for one in (image, image.flip(-1))])
+                encoded.append(tools.encode_pictures(both).cpu())
+                advance(len(images))
         self.latents = rearrange(torch.cat(encoded), "(n two) c h w -> n two c h w", two=2)
 
     @staticmethod

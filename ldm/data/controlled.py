@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ldm.bars import bar
 from ldm.batch import Sample
 from ldm.config import Injected
 from ldm.data.caption_files import CaptionSource, read_captions
@@ -59,19 +60,22 @@ class ControlledPictures(Dataset[Sample]):
         self.controls: list[tuple[Image.Image, Image.Image]] = []  # of the photo upright and mirrored
         waiting: list[Tensor] = []
         latents: list[Tensor] = []
-        for path in readable(tools.list_photos(Path(folder)), tools):
-            whole = tools.read_photo(path)
-            photo = middle(whole, (tools.sample_size_px, tools.sample_size_px))
-            if (shown := self._control(whole, photo)) is None:
-                logger.warning("%s shows no face and is left out", path)
-                continue
-            self.pictures.append(path)
-            self.controls.append(shown)
-            image = to_signed(np.array(photo))
-            waiting += [image, image.flip(-1)]
-            if len(waiting) >= 2 * AT_ONCE:
-                latents.append(tools.encode_pictures(torch.stack(waiting)).cpu())
-                waiting.clear()
+        there = readable(tools.list_photos(Path(folder)), tools)
+        with bar(f"encode, with {control}", len(there), brief=True) as advance:
+            for path in there:
+                advance(1)
+                whole = tools.read_photo(path)
+                photo = middle(whole, (tools.sample_size_px, tools.sample_size_px))
+                if (shown := self._control(whole, photo)) is None:
+                    logger.warning("%s shows no face and is left out", path)
+                    continue
+                self.pictures.append(path)
+                self.controls.append(shown)
+                image = to_signed(np.array(photo))
+                waiting += [image, image.flip(-1)]
+                if len(waiting) >= 2 * AT_ONCE:
+                    latents.append(tools.encode_pictures(torch.stack(waiting)).cpu())
+                    waiting.clear()
         if waiting:
             latents.append(tools.encode_pictures(torch.stack(waiting)).cpu())
         if not self.pictures:

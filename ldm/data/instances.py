@@ -30,8 +30,6 @@ from ldm.util import instantiate_from_config
 
 logger = logging.getLogger(__name__)
 
-logger = logging.getLogger(__name__)
-
 
 class InstancePictures(Dataset[list[Sample]]):
     """Photos with captions, each beside a picture of the class where there are any.

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch.utils.data import Dataset
 
+from ldm.bars import bar
 from ldm.batch import Sample
 from ldm.config import Injected
 from ldm.data.captions import Words, chance, pair_caption, row_caption
@@ -122,18 +123,19 @@ class CaptionedLatents(Dataset[Sample]):
             )
         model.encode_pictures(torch.zeros(1, 3, size, size))  # moves the first stage to the trainer's device
         stage.to(model.first_stage_model.device)
-        encode_store(
-            model.first_stage_model,
-            store,
-            folder,
-            num_pairs,
-            split,
-            max_pictures=max_pictures,
-            num_variants=num_variants,
-            embed=stage.embed_pictures if embedding else None,
-            embedder=stage.name if embedding else "",
-            advance=_log_progress(len(store.indices(split)) * num_variants + num_pairs),
-        )
+        with bar("encode", len(store.indices(split)) * num_variants + num_pairs, brief=True) as advance:
+            encode_store(
+                model.first_stage_model,
+                store,
+                folder,
+                num_pairs,
+                split,
+                max_pictures=max_pictures,
+                num_variants=num_variants,
+                embed=stage.embed_pictures if embedding else None,
+                embedder=stage.name if embedding else "",
+                advance=advance,
+            )
 
     def _choose(self, folder: Path, max_pictures: int) -> None:
         """Who is drawn how often."""
@@ -203,19 +205,6 @@ def _require_same_vae(folder: Path, about: Mapping[str, Any], model: Any) -> Non
             f"the latents in {folder} were made with another first stage than that of {model.weights_folder}: name the "
             "picture store too (data.params.train.params.pictures), and they are made anew"
         )
-
-
-def _log_progress(total: int, every: int = 2048) -> Any:
-    """Says now and then how many pictures are encoded."""
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        before, done = done, done + count
-        if done // every > before // every or done == total:
-            logger.info("encode: %d of %d pictures", done, total)
-
-    return advance
 
 
 def _rows(path: Path) -> list[Any]:

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
+from ldm.bars import bar
 from ldm.data.buckets import Size
 from ldm.data.captions import pick
 from ldm.data.framing import Frame, Points, Scaled
@@ -58,9 +59,8 @@ class Views:
         if frame.crop == "face" or mask == "face":
             self._find_faces()
         self._made: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
-        for number, photo in enumerate(photos) if self.encoded else ():
-            for size in [photo.size] if used is None else used:
-                self._made[number, size] = self._encode(number, size)
+        if self.encoded:
+            self._encode_all(used)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -82,6 +82,14 @@ class Views:
         photo = self.tools.read_photo(path)
         return self.frame.scaled(photo, self.sizes[size], self._mask(path), self._points.get(number))
 
+    def _encode_all(self, used: Sequence[int] | None) -> None:
+        """Make the views of every photo in its own size, or in those ``used``."""
+        with bar(f"encode {self.what} pictures", len(self.photos), brief=True) as advance:
+            for number, photo in enumerate(self.photos):
+                for size in [photo.size] if used is None else used:
+                    self._made[number, size] = self._encode(number, size)
+                advance(1)
+
     def _encode(self, number: int, size: int) -> tuple[Tensor, Tensor]:
         """Latents (N, c, h, w) and loss weights (N, 1, h, w) of a photo's variants."""
         scaled = self._scaled(number, size)
@@ -101,7 +109,10 @@ class Views:
         return None
 
     def _find_faces(self) -> None:
-        self._points = {i: self.tools.face_points(self.tools.read_photo(p.path)) for i, p in enumerate(self.photos)}
+        with bar("find faces", len(self.photos), brief=True) as advance:
+            for number, photo in enumerate(self.photos):
+                self._points[number] = self.tools.face_points(self.tools.read_photo(photo.path))
+                advance(1)
         blind = [self.photos[i].path.name for i, points in self._points.items() if points is None]
         if blind:
             logger.warning(

@@ -1,17 +1,14 @@
 """Draw the class pictures that are missing, before a training starts: resumable, shared among processes, filtered."""
 
 import logging
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ldm.bars import bar
 from ldm.data.class_pictures import REJECTED, SETTINGS, ClassPictureError, ClassPictures
 from ldm.faces.align import arcface_crop
 from ldm.faces.cut import sharpness
@@ -79,11 +76,12 @@ def _draw_all(model: Any, wanted: ClassPictures, rank: int, world: int) -> None:
             )
         candidates = [n for n in range(len(tried) + missing) if n not in tried][:missing]
         _barrier(model)  # everybody has counted before anybody draws
-        with _progress(missing, rank) as advance:
-            mine = candidates[rank::world]
+        with bar("class pictures", missing) as advance:
+            mine, done = candidates[rank::world], 0
             for start in range(0, len(mine), wanted.batch_size):
                 _draw(model, pipeline, wanted, mine[start : start + wanted.batch_size])
-                advance(min(wanted.batch_size * world, missing))
+                before, done = done, min(world * (start + wanted.batch_size), missing)
+                advance(done - before)
         _barrier(model)
 
 
@@ -124,12 +122,3 @@ def _tried(wanted: ClassPictures) -> set[int]:
 def _barrier(model: Any) -> None:
     if model._trainer is not None:
         model._trainer.strategy.barrier()
-
-
-@contextmanager
-def _progress(total: int, rank: int) -> Iterator[Any]:
-    """A function that takes how many pictures were drawn: a bar on the terminal of the first process."""
-    columns = (TextColumn("class pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=rank > 0 or not sys.stderr.isatty()) as progress:
-        task = progress.add_task("draw", total=total)
-        yield lambda count: progress.advance(task, count)

@@ -61,7 +61,9 @@ def look_at(judge: Judge, files: Sequence[Path]) -> Seen:
     return Seen(kept, np.stack(vectors), np.stack(marks), len(files) - len(kept))
 
 
-def report(judge: str, threshold: float, drawn: Seen, trained: Seen, control: Seen | None = None) -> Report:
+def report(
+    judge: str, threshold: float, drawn: Seen, trained: Seen, control: Seen | None = None, held_out: bool = False
+) -> Report:
     """The nearest training picture of every drawn one.
 
     Args:
@@ -70,6 +72,7 @@ def report(judge: str, threshold: float, drawn: Seen, trained: Seen, control: Se
         drawn: the pictures.
         trained: what was trained on.
         control: real photos of people that were not trained on: how near strangers come among so many pictures.
+        held_out: it is known that the judge had no part in training.
     """
     cosines = drawn.vectors @ trained.vectors.T  # (N, M)
     nearest = cosines.argmax(1)
@@ -94,6 +97,8 @@ def report(judge: str, threshold: float, drawn: Seen, trained: Seen, control: Se
         f"{same} more show a person of the training pictures."
     )
     notices = [] if usual is not None else [_without_control(len(trained.files))]
+    if not held_out:
+        notices.append(f"Nobody looked whether the network of {judge} had a part in training: --run RUN does.")
     if drawn.without:
         notices.append(f"{drawn.without} pictures show no face or cannot be read, and are left out.")
     summary: list[list[Cell]] = [
@@ -126,6 +131,6 @@ def _verdict(cosine: float, bits: int, limit: float) -> str:
 def _without_control(trained: int) -> str:
     chance = 1 - (1 - 1e-3) ** trained
     return (
-        f"Without --control the limit is that of one pair (FAR 1e-3): among {trained} training pictures {chance:.0%} "
+        f"Without --control the limit is that of one pair (FAR 1e-3): among {trained} training pictures {chance:.1%} "
         "of strangers would pass it."
     )

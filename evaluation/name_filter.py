@@ -130,6 +130,7 @@ def report(
     pictures: Mapping[str, Path | Image.Image],
     limits: Limits,
     settings: Mapping[str, Any],
+    notices: Sequence[str] = (),
 ) -> Report:
     """The page: every name with its numbers, and a contact sheet of those kept and those left out.
 
@@ -139,6 +140,7 @@ def report(
         pictures: of each name its pictures in one.
         limits: what names had to reach.
         settings: how they were drawn and judged.
+        notices: what must not be overlooked.
     """
     kept = [one for one in verdicts if one.kept]
     rows: list[list[Cell]] = []
@@ -159,6 +161,6 @@ def report(
         if shown:
             parts.append(Gallery(words, shown, f"{len(shown)} names, the most distinct first."))
     lead = f"{len(kept)} of {len(verdicts)} names are kept."
-    said = [] if kept else ["No name is kept: the model knows none of them, or the limits are too high."]
+    said = [*notices, *([] if kept else ["No name is kept: the model knows none of them, or the limits are too high."])]
     values = {"kind": "names", "kept": [one.name for one in kept], "limits": vars(limits)}
     return Report(title, lead, said, parts, settings, values)

@@ -32,16 +32,22 @@ def doctor(
     from ldm.faces.backend import load_backend
     from ldm.faces.faults import Thresholds
     from ldm.faces.photos import list_photos
+    from ldm.files import require_writable
+    from ldm.runs.aligned_folder import require_apart
     from ldm.runs.doctor import diagnose
     from ldm.runs.doctor import fix as write_fixed
     from ldm.runs.doctor_report import report
 
     nets = load_backend(backend)
     limits = replace(Thresholds(), min_face_px=float(min_face))
-    with bar("look", len(list_photos(photos, fix))) as advance:
+    found_here, place = list_photos(photos, fix), out or Path("outputs/doctor") / photos.resolve().name
+    require_writable(place)
+    if fix is not None:
+        require_apart(fix, photos)  # now, not after a look at every photo
+    with bar("look", len(found_here)) as advance:
         found = diagnose(photos, nets, size, fix, limits, advance)
     made = report(found)
-    page = write_report(out or Path("outputs/doctor") / photos.resolve().name, made)
+    page = write_report(place, made)
     print(made.lead)
     for verdict in found.verdicts:
         if verdict.faults:

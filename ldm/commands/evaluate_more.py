@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands.evaluate_people import CelebA, Clip, Judges, panel_of, print_report
+from ldm.commands.evaluate_people import CelebA, Clip, Judges, judges_of, log_to_run, panel_of, print_report
 from ldm.commands.steps import Step, parse_step
 
 OUT = Path("outputs/evaluation")
@@ -25,6 +25,7 @@ def prior(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the sampler; default: the model's.")] = None,
     step: Step = "last",
     out: Annotated[Path | None, typer.Option(help="Where the report goes.")] = None,
+    log: Annotated[bool, typer.Option(help="Enter it in the run's TensorBoard and W&B too.")] = True,
 ) -> None:
     """What a fine-tune did to everybody else: class drift and diversity before and after.
 
@@ -56,33 +57,52 @@ def prior(
     drifts = [drift_of(one, looking, learned, panel.distance, panel.prompts) for one in pictures]
     name = opened.folder.path.resolve().name
     made = report(name, pictures, drifts, looking.name, panel.distance.name)
-    print_report(made, write_report(out or OUT / f"{name}-prior", made))
+    page = write_report(out or OUT / f"{name}-prior", made)
+    if log:
+        log_to_run(made, opened, parse_step(step), "prior")
+    print_report(made, page)
 
 
 def memorization(
     pictures: Annotated[Path, typer.Argument(help="Generated pictures: any folder.")],
     photos: Annotated[Path, typer.Argument(help="What was trained on: any folder.")],
     control: Annotated[Path | None, typer.Option(help="Photos of other people: how near strangers come.")] = None,
-    judge: Annotated[str, typer.Option(help="A network that had no part in training.")] = "auto",
+    judge: Annotated[str | None, typer.Option(help="A network that had no part in training.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="The run that drew them: who had a part in it may not judge.")
+    ] = None,
+    step: Step = "last",
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = OUT / "memorization",
+    log: Annotated[bool, typer.Option(help="With --run, enter it in the run's TensorBoard and W&B too.")] = True,
 ) -> None:
     """Are pictures copies: the nearest training picture of each, by a network that had no part in training.
 
     Example:
 
-      python -m ldm evaluate memorization outputs/RUN/samples PHOTOS --control OTHER_PEOPLE --judge dlib
+      python -m ldm evaluate memorization outputs/RUN/samples PHOTOS --control OTHER_PEOPLE --run RUN --judge dlib
     """
+    from evaluation.identity import require_held_out
     from evaluation.judges import calibration, load_judge
     from evaluation.memorization import look_at, report
     from evaluation.report import write_report
     from ldm.faces.photos import list_photos
+    from ldm.runs.evaluated import EvaluatedRun
 
-    looking = load_judge(judge)
+    opened = None if run is None else EvaluatedRun.open(run)
+    if opened is None:
+        looking = load_judge(judge or "auto")
+    else:
+        here = judges_of([judge] if judge else None, opened.conditioned_by)
+        require_held_out(here, opened.conditioned_by)
+        looking = next(one for one in here if one.encoder_name not in opened.conditioned_by)
     threshold = calibration(looking).threshold
     seen = [look_at(looking, list_photos(folder)) for folder in (pictures, photos)]
     others = None if control is None else look_at(looking, list_photos(control))
-    made = report(looking.name, threshold, seen[0], seen[1], others)
-    print_report(made, write_report(out, made))
+    made = report(looking.name, threshold, seen[0], seen[1], others, held_out=opened is not None)
+    page = write_report(out, made)
+    if opened is not None and log:
+        log_to_run(made, opened, parse_step(step), "memorization")
+    print_report(made, page)
 
 
 def groups(

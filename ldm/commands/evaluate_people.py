@@ -184,12 +184,12 @@ def prompt_judge_of(clip: Path | None, celeba: Path | None) -> "PromptJudge | No
     return None
 
 
-def log_to_run(made: "Report", run: "EvaluatedRun", step: "LoadedStep") -> None:
-    """Enter the report in the loggers of the run."""
+def log_to_run(made: "Report", run: "EvaluatedRun", step: "LoadedStep", prefix: str = "evaluation") -> None:
+    """Enter the report in the loggers of the run, what it holds under names that begin with ``prefix``."""
     from ldm.runs.load import step_of
     from ldm.runs.report_log import log_report, loggers_of
 
-    log_report(loggers_of(run.folder), made, step_of(run.folder, step))
+    log_report(loggers_of(run.folder), made, step_of(run.folder, step), prefix)
 
 
 def print_report(made: "Report", page: Path) -> None:

@@ -5,6 +5,11 @@ from typing import Annotated
 
 import typer
 
+PART = (
+    "No judge was named: {judge} looked, which is not held out if its network had a part in training {sd} (SFace had "
+    "in training weights/embedded). --judge NET.onnx:imagenet takes another."
+)
+
 app = typer.Typer(no_args_is_help=True, help="Choose the names whose words span the celeb basis.")
 
 
@@ -18,8 +23,9 @@ def filter_names(
     names: Annotated[Path, typer.Argument(metavar="LIST", help="A text file with one name a line.")],
     sd: Annotated[Path, typer.Option(help="The weights that shall know them.")],
     judge: Annotated[
-        str, typer.Option(help="yunet-sface, dlib, glint360k, a pack, or FILE.onnx:imagenet: who tells faces apart.")
-    ] = "auto",
+        str | None,
+        typer.Option(help="dlib, glint360k, a pack, FILE.onnx:imagenet: who tells faces apart, and took no part."),
+    ] = None,
     each: Annotated[int, typer.Option(min=2, help="Pictures of each name.")] = 4,
     prompt: Annotated[str, typer.Option(help="What is drawn; {} is where the name stands.")] = "a photo of {}",
     min_detected: Annotated[float, typer.Option(min=0, max=1, help="Share of pictures with a face.")] = 0.75,
@@ -65,7 +71,7 @@ def filter_names(
     listed = read_names(names)[:first]
     folder = out or Path("outputs/names") / names.stem
     require_writable(folder)
-    looking = load_judge(judge)
+    looking = load_judge(judge or "auto")
     known = calibration(looking)
     strength = read_defaults(sd).guidance_scale if guidance is None else guidance
     settings = DrawSettings(each, seed, steps, strength, batch_size=batch_size)
@@ -79,7 +85,10 @@ def filter_names(
     kept = [one.name for one in verdicts if one.kept]
     told = {"list": names.name, "judge": looking.name, "weights folder": sd.as_posix(), **asked.about()}
     blocks = {name: block_of(path, each) for name, path in rows.items()}
-    page = write_report(folder, report(f"Names: {names.stem}", verdicts, blocks, limits, told))
+    notices = () if judge else (PART.format(judge=looking.name, sd=sd.as_posix()),)
+    page = write_report(folder, report(f"Names: {names.stem}", verdicts, blocks, limits, told, notices))
+    for notice in notices:
+        print(f"note: {notice}")
     print(f"{len(kept)} of {len(listed)} names are kept; why the others are not, and all pictures: {page}")
     if not kept:
         raise ValueError("no name is kept: the model knows none of them, or the limits are too high")

@@ -24,6 +24,16 @@ class OutputError(RuntimeError):
     """The output cannot be written, or something that is not ours would be overwritten."""
 
 
+def require_apart(folder: Path, photos: Path) -> None:
+    """Nothing, if OUT (``folder``) is another folder than IN (``photos``).
+
+    Raises:
+        OutputError: it is the same.
+    """
+    if folder.resolve() == photos.resolve():
+        raise OutputError(f"{folder} is both IN and OUT: the photos are only read, choose another folder for OUT")
+
+
 class AlignedFolder:
     """``OUT/``, ``OUT.jsonl`` and ``OUT.pickle``.
 
@@ -36,9 +46,8 @@ class AlignedFolder:
     """
 
     def __init__(self, folder: Path, photos: Path) -> None:
+        require_apart(folder, photos)
         self.folder, self.photos = folder.resolve(), photos.resolve()
-        if self.folder == self.photos:
-            raise OutputError(f"{folder} is both IN and OUT: the photos are only read, choose another folder for OUT")
         self.manifest = self.folder.with_name(self.folder.name + ".jsonl")
         self.pickle = self.folder.with_name(self.folder.name + ".pickle")
         _check_writable(self.folder)

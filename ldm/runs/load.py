@@ -1,5 +1,6 @@
 """A finished run as a model, and as a diffusers pipeline."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,10 +14,13 @@ from ldm.runs.best_mark import best_step
 from ldm.runs.folder import RunFolder
 from ldm.runs.new_faces import describe_photos
 from ldm.runs.rebuild import rebuilt
+from ldm.runs.whole import changed
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
     from ldm.models.diffusion.pipelines import PersonPipeline
+
+logger = logging.getLogger(__name__)
 
 Step = int | Literal["last", "best"] | None
 """A training step, counted from 0; None is the last, "best" the one that ``callbacks.best`` or ``rank`` marked."""
@@ -38,17 +42,32 @@ def find_run(run: Path) -> RunFolder:
 
 
 def step_of(run: RunFolder, step: Step) -> int:
-    """The step that is meant, of which the run has exported files.
+    """The step that is meant, of which the run has whole exported files; of the last, damaged ones are passed over.
 
     Raises:
         LookupError: it has none (the steps that there are, are listed), or none is marked as the best.
-        ValueError: it is no step.
+        ValueError: it is no step, or its files are not those that the run's manifest knows.
     """
     if isinstance(step, str) and step not in ("last", "best"):
         raise ValueError(f"step {step!r}: a training step is a number counted from 0, 'last' or 'best'")
     number = best_step(run) if step == "best" else None if step == "last" else step
     run.exported(number)
-    return run.steps()[-1] if number is None else int(number)
+    faults: list[str] = []
+    for known in reversed(run.steps()) if number is None else [int(number)]:
+        if not (wrong := _faults(run, known)):
+            if faults:
+                logger.warning("%s; step %d is taken", "; ".join(faults), known)
+            return known
+        faults += wrong
+    there = ", ".join(map(str, run.steps()))
+    hint = "none of its steps is whole" if number is None else f"take another step, there are {there}"
+    raise ValueError(f"{'; '.join(faults)}: {hint}")
+
+
+def _faults(run: RunFolder, step: int) -> list[str]:
+    """What is wrong with those exported files of a step that are loaded; the older .pt beside them is not."""
+    loaded = [file for file in run.exported(step) if file.suffix != ".pt"]
+    return [f"{file}: {wrong}" for file in loaded if (wrong := changed(file))]
 
 
 def load_model(
@@ -71,8 +90,8 @@ def load_model(
     Raises:
         FileNotFoundError: there is no such run.
         LookupError: the run has no exported files of that step; the steps that there are, are listed.
-        ValueError: the people were learned on a model with other words, or averaged weights are asked for where there
-            are none.
+        ValueError: the people were learned on a model with other words, averaged weights are asked for where there
+            are none, or the step's files are damaged.
     """
     folder = find_run(run)
     files = folder.exported(step_of(folder, step))

@@ -83,6 +83,19 @@ def fault(path: Path) -> str | None:
     return None
 
 
+def changed(path: Path) -> str | None:
+    """How ``path`` differs from what the manifest says under its name; None: it does not, or was never entered.
+
+    Of a folder, which may hold gigabytes, only the size is looked at.
+    """
+    entry = read_manifest(path.parent).get(path.name)
+    if entry is None:
+        return None
+    if (size := _size(path)) != entry["size"]:
+        return f"it has {size:,} bytes; the manifest says {entry['size']:,}"
+    return None if path.is_dir() or entry_of(path) == entry else "its contents are not those of the manifest (SHA-256)"
+
+
 def _size(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

@@ -83,3 +83,7 @@ def test_what_the_doctor_cannot_do_is_said(tmp_path, capsys):
     assert exit_code(*words, tmp_path / "x") == 1
     assert "can be learned from, so there is nothing to write" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+    assert exit_code(*words, tmp_path / "empty") == 1
+    said = capsys.readouterr()
+    assert "is both IN and OUT" in said.err
+    assert "look" not in said.err, "refused before the photos are looked at"

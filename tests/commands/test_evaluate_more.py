@@ -1,6 +1,8 @@
 import json
+import shutil
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from evaluation import judges
 from tests.commands.test_evaluate_people import MeanJudge, exit_code
@@ -12,12 +14,18 @@ def judge(monkeypatch):
     monkeypatch.setattr(judges, "load_judge", lambda name, *_: made[name])
 
 
-def test_a_run_that_trained_no_network_left_the_class_as_it_was(tiny_run, tmp_path, capsys):
+@pytest.fixture
+def own_run(tiny_run, tmp_path):
+    """A copy, in whose logs may be written."""
+    return shutil.copytree(tiny_run, tmp_path / "logs" / tiny_run.name)
+
+
+def test_a_run_that_trained_no_network_left_the_class_as_it_was(own_run, tmp_path, capsys):
     words = [
         "evaluate",
         "prior",
         "--run",
-        tiny_run,
+        own_run,
         "--judge",
         "mean",
         "--n",
@@ -32,6 +40,8 @@ def test_a_run_that_trained_no_network_left_the_class_as_it_was(tiny_run, tmp_pa
     rows = {row["measure"]: row for row in json.loads((tmp_path / "out/report.json").read_text())["tables"]["summary"]}
     assert rows["drift towards the learned"]["mean"] == pytest.approx(0, abs=1e-4)
     assert rows["change of a picture"]["mean"] == pytest.approx(0, abs=1e-4)
+    events = EventAccumulator(str(own_run / "tensorboard"), {"tensors": 0})
+    assert "prior/Summary/text_summary" in events.Reload().Tags()["tensors"]
     assert "identity" not in capsys.readouterr().err
     (tmp_path / "prompts.txt").write_text("a photo of sks\n")
     assert exit_code(*words, "--prompts", tmp_path / "prompts.txt") == 1
@@ -51,6 +61,19 @@ def test_copies_are_found_by_the_command(tmp_path, astronaut, hopper, capsys):
     assert json.loads((tmp_path / "out" / "report.json").read_text())["copies"] == 1
     assert exit_code(*words[:3], tmp_path / "none", "--judge", "mean") == 1
     assert "folder not found" in capsys.readouterr().err
+
+
+def test_who_had_a_part_in_training_does_not_say_what_is_a_copy(own_run, tmp_path, astronaut, capsys):
+    astronaut.resize((128, 128)).save(tmp_path / "a.jpg")
+    words = ["evaluate", "memorization", tmp_path, tmp_path, "--out", tmp_path / "out"]
+    assert exit_code(*words, "--judge", "mean") == 0
+    assert "Nobody looked whether the network of yunet+mobilefacenet_foamliu had a part" in capsys.readouterr().out
+    assert exit_code(*words, "--judge", "sface", "--run", own_run) == 1
+    assert "sface conditioned the model and cannot be the only judge of it" in capsys.readouterr().err
+    assert exit_code(*words, "--judge", "mean", "--run", own_run) == 0
+    assert "Nobody looked" not in capsys.readouterr().out
+    events = EventAccumulator(str(own_run / "tensorboard"), {"tensors": 0})
+    assert "memorization/Nearest/text_summary" in events.Reload().Tags()["tensors"]
 
 
 def test_groups_need_an_evaluation_and_labels(tmp_path, capsys):

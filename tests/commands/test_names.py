@@ -42,6 +42,17 @@ def test_names_are_drawn_judged_and_listed(tmp_path, names, tiny_model, capsys):
     assert found["settings"]["list"] == "list.txt"
 
 
+def test_who_is_not_named_may_not_be_held_out(tmp_path, names, tiny_model, capsys):
+    few = ("--first", 2, "--min-consistency", -1, "--min-distinct", 0)
+    assert call(tmp_path, names, tiny_model, *few) == 0
+    said = (
+        "note: No judge was named: yunet+mobilefacenet_foamliu looked, which is not held out if its network had a part"
+    )
+    assert said in capsys.readouterr().out
+    assert call(tmp_path, names, tiny_model, *few, "--judge", "NET.onnx") == 0
+    assert "note:" not in capsys.readouterr().out
+
+
 def test_it_goes_on_where_it_was(tmp_path, names, tiny_model, capsys, monkeypatch):
     call(tmp_path, names, tiny_model, "--min-consistency", -1, "--min-distinct", 0, "--first", 2)
     capsys.readouterr()

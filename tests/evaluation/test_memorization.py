@@ -29,7 +29,7 @@ def test_a_copy_is_told_from_the_same_person_and_from_nobody(seen, tmp_path):
     assert rows["copy.png"][2] == "ada.png"
     assert (page.values["copies"], page.values["same person"]) == (1, 1)
     assert any("1 pictures show no face" in notice for notice in page.notices)
-    assert any("among 2 training pictures 0% of strangers" in notice for notice in page.notices)
+    assert any("among 2 training pictures 0.2% of strangers" in notice for notice in page.notices)
 
 
 def test_a_control_sets_the_limit(seen):

@@ -16,6 +16,7 @@ from ldm.modules.finetune import FullFinetune
 from ldm.modules.personalization import Artifact
 from ldm.runs.folder import RunFolder
 from ldm.runs.load import MEAN, everybody, find_run, load_model, manager_of, people_vectors, step_of
+from ldm.runs.whole import seal
 from main import main
 from tests.tiny_model import BACKEND, write_tiny_model
 
@@ -80,6 +81,30 @@ def test_steps(tiny_run: Path) -> None:
     assert step_of(run, 1) == 1
     with pytest.raises(LookupError, match="has no exported files of step 2; there are the steps 1, 3, 5"):
         step_of(run, 2)
+
+
+def test_damaged_files_are_told_by_the_manifest(
+    tiny_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bit that fell over leaves a file that can be read, of somebody else."""
+    run = RunFolder.open(shutil.copytree(tiny_run, tmp_path / tiny_run.name))
+    [path] = [file for file in run.exported(5) if file.suffix == ".safetensors"]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert step_of(run, None) == step_of(run, "last") == 3
+    assert f"{path}: its contents are not those of the manifest (SHA-256); step 3 is taken" in caplog.text
+    with pytest.raises(ValueError, match=r"embeddings_gs-5.*\(SHA-256\): take another step, there are 1, 3, 5"):
+        load_model(run.path, step=5)
+    path.write_bytes(content[:-1])
+    with pytest.raises(ValueError, match=r"bytes; the manifest says [\d,]+: take another step"):
+        step_of(run, 5)
+    for file in run.checkpoints.glob("embeddings_gs-*.safetensors"):
+        file.write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"gs-5.*gs-3.*gs-1.*it has 6 bytes; .*: none of its steps is whole"):
+        load_model(run.path)
+    (run.checkpoints / "manifest.json").unlink()
+    assert step_of(run, None) == 5, "nothing is known of what a run without a manifest should be"
 
 
 def test_weights_with_other_words_are_refused(tiny_run: Path, tmp_path: Path) -> None:
@@ -148,6 +173,7 @@ def test_layers_for_new_faces_are_those_of_the_files(tiny_run: Path, tmp_path: P
     [path] = [file for file in run.exported() if file.suffix == ".safetensors"]
     exported = read_artifact(path)
     write_artifact(path, Artifact(exported.name, {**exported.tensors, **layers}, exported.metadata))
+    seal(run.checkpoints, [path])
     manager = manager_of(load_model(run.path))
     assert manager.face_encoder_name == "sface"
     assert manager.head.layers[0].weight.equal(layers["head.layers.0.weight"])

@@ -25,7 +25,8 @@ def au(
         Literal["plain", "openface", "pyfeat", "celeba"], typer.Option(help="Of a csv: how its columns are called.")
     ] = "plain",
     column: Annotated[
-        list[str] | None, typer.Option(help="Of a csv whose names are wrong: 12=AU02_c. Several times.")
+        list[str] | None,
+        typer.Option(help="Of a csv with other names: 12=AU02_c, 12_intensity=AU02_r; may be given several times."),
     ] = None,
     people: Annotated[Path | None, typer.Option(help="CSV with subject and any of gender, ethnicity, age.")] = None,
     only_folds: Annotated[
@@ -92,8 +93,16 @@ def _read(
         return read_disfa(labels, odd, units or facs.DISFA, pictures)
     if source == "list":
         return read_lists(labels, odd, units or facs.BP4D, pictures, label_list)
-    named = dict(one.partition("=")[::2] for one in column)
-    if wrong := [unit for unit in named if not unit.isdecimal()]:
-        raise ValueError(f"--column {wrong[0]}={named[wrong[0]]}: a unit's number and a column wanted, as 12=AU02_c")
-    columns = replace(TABLES[table], named={int(unit): name for unit, name in named.items()})
+    named: dict[int, str] = {}
+    graded: dict[int, str] = {}
+    for one in column:
+        key, _, name = one.partition("=")
+        unit = key.removesuffix("_intensity")
+        if not unit.isdecimal() or not name:
+            raise ValueError(
+                f"--column {one}: a unit's number and a column wanted, as 12=AU02_c or 12_intensity=AU02_r"
+            )
+        (graded if unit != key else named)[facs.known_unit(int(unit))] = name
+    columns = TABLES[table]
+    columns = replace(columns, named={**columns.named, **named}, graded={**columns.graded, **graded})
     return read_table(labels, odd, columns, units, pictures)

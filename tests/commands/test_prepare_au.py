@@ -103,6 +103,17 @@ def test_wrong_arguments_say_what_would_be_right(tmp_path, tree):
     assert "a unit's number and a column wanted" in prepare(
         "--source", "csv", table, tmp_path / "o", "--column", "smile=AU12", code=1
     )
+    assert "there is no AU3 here" in prepare("--source", "csv", table, tmp_path / "o", "--column", "3=AU1", code=1)
+
+
+def test_columns_with_other_names_are_declared(tmp_path):
+    picture(tmp_path / "ada" / "1.jpg")
+    (tmp_path / "t.csv").write_text("path,AU02_r,smiles\nada/1.jpg,4,1\n")
+    named = ("--column", "12_intensity=AU02_r", "--column", "12=smiles")
+    table = ("--table", "openface", "--mode", "sentence")
+    prepare("--source", "csv", tmp_path / "t.csv", tmp_path / "out", *table, *named)
+    said = (tmp_path / "out" / "ada" / "1.txt").read_text().strip()
+    assert said == "a close-up photo of a person strongly pulling their lip corners up"
 
 
 def old_tool(root, *arguments):

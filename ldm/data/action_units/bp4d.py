@@ -2,11 +2,11 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from ldm.data.action_units.facs import BP4D
-from ldm.data.action_units.frames import frames_of, report_unmatched
+from ldm.data.action_units.frames import PICTURES, frames_of, report_unmatched
 from ldm.data.action_units.sample import AuDataError, AuSample, Oddities, intensity_of, kept, occurrence_of
 
 Labels = dict[tuple[str, str], dict[int, dict[int, bool | None]]]
@@ -21,6 +21,9 @@ FOLDS: tuple[tuple[str, ...], ...] = (
     ("F007", "F015", "F006", "F019", "M006", "M009", "F012", "M003", "F004", "F021", "F017", "M015", "F014"),
 )
 """The three folds of the literature, as in the lists of ME-GraphAU (Luo et al. 2022)."""
+
+DEPTHS = ("", "*/", "*/*/")
+"""How far in the subjects' folders of pictures may lie."""
 
 LAYOUT = (
     "AUCoding/AU_OCC/F001_T1.csv (first row 0,1,2,... the units; first column the frame; 0, 1 or 9) or "
@@ -59,6 +62,7 @@ def read_bp4d(folder: Path, odd: Oddities, units: Sequence[int] = BP4D, pictures
             occurrence = derived | present.get(frame, {})
             meta = {"gender": "female" if subject[0] == "F" else "male", "age": "young"}  # 18 to 29 years
             samples.append(AuSample(frames[frame], subject, task, frame, occurrence, intensity, meta))
+    _report_uncoded(pictures or folder, occurrences.keys() | intensities.keys(), odd)
     return kept(samples, odd)
 
 
@@ -122,8 +126,18 @@ def _intensities(folder: Path, odd: Oddities, units: Sequence[int]) -> Grades:
 
 def _pictures(folder: Path, subject: str, task: str) -> Path | None:
     """Where the pictures of a subject's task lie: ``F001/T1`` in the folder, or one or two folders further in."""
-    for pattern in ("", "*/", "*/*/"):
+    for pattern in DEPTHS:
         for path in sorted(folder.glob(f"{pattern}{subject}/{task}")):
             if path.is_dir():
                 return path
     return None
+
+
+def _report_uncoded(folder: Path, coded: Collection[tuple[str, str]], odd: Oddities) -> None:
+    """Count the pictures of tasks that have no coding at all."""
+    for pattern in DEPTHS:
+        for path in sorted(folder.glob(f"{pattern}[FM][0-9][0-9][0-9]/T[0-9]*")):
+            if path.is_dir() and (path.parent.name, path.name) not in coded:
+                count = sum(one.suffix.lower() in PICTURES for one in path.iterdir())
+                if count:
+                    odd.add("picture without label", f"{path.parent.name}/{path.name}: no coding", count)

@@ -1,7 +1,7 @@
 """DISFA (Mavadati et al. 2013): intensities by subject, unit and frame."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ldm.data.action_units.facs import DISFA
@@ -25,6 +25,7 @@ LAYOUT = (
     "ActionUnit_Labels/SN001/SN001_au1.txt (frame,intensity from frame 1 on) and pictures in a folder with the "
     "subject's name, like img/SN001/0.png"
 )
+_SUBJECT = re.compile("SN[0-9]{3}")
 _FILE = re.compile(r"(SN[0-9]{3})_au([0-9]+)\.txt", re.IGNORECASE)
 
 
@@ -60,6 +61,7 @@ def read_disfa(
             if unit not in there[subject]:
                 odd.add(f"coding without AU{unit}", subject)
         samples += _of_subject(subject, frames, pictures or folder, odd)
+    _report_uncoded(pictures or folder, labels, odd)
     return kept(samples, odd)
 
 
@@ -102,3 +104,13 @@ def _pictures(folder: Path, subject: str) -> Path | None:
         if path.is_dir() and any(one.suffix.lower() in PICTURES for one in path.iterdir()):
             return path
     return None
+
+
+def _report_uncoded(folder: Path, coded: Collection[str], odd: Oddities) -> None:
+    """Count the pictures of subjects who have no coding at all."""
+    for path in sorted(folder.rglob("*SN[0-9][0-9][0-9]*")):
+        subject = _SUBJECT.findall(path.name)[0]
+        if subject not in coded and path.is_dir():
+            count = sum(one.suffix.lower() in PICTURES for one in path.iterdir())
+            if count:
+                odd.add("picture without label", f"{subject}: no coding", count)

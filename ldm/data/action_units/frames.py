@@ -32,6 +32,26 @@ def frames_of(folder: Path, odd: Oddities) -> dict[int, Path]:
     return found
 
 
+class Listed:
+    """Finds the pictures that a list or a table names; one that is called by its number also with another padding."""
+
+    def __init__(self) -> None:
+        self._numbered: dict[Path, dict[int, Path]] = {}
+
+    def find(self, path: Path) -> Path | None:
+        """``path`` where it is a file, else ``0012.jpg`` for ``12.jpg`` of the same folder; None without either."""
+        if path.is_file():
+            return path
+        if not path.stem.isdecimal():
+            return None
+        if (folder := path.parent) not in self._numbered:
+            there = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+            self._numbered[folder] = {
+                int(one.stem): one for one in there if one.stem.isdecimal() and one.suffix.lower() in PICTURES
+            }
+        return self._numbered[folder].get(int(path.stem))
+
+
 def report_unmatched(labels: Iterable[int], pictures: Iterable[int], where: object, odd: Oddities) -> None:
     """Count labels without picture and pictures without label."""
     labelled, there = set(labels), set(pictures)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ldm.data.action_units.facs import BP4D
+from ldm.data.action_units.frames import Listed
 from ldm.data.action_units.sample import AuDataError, AuSample, Oddities, kept, occurrence_of
 
 IMAGE_LIST, LABEL_LIST = "img_path", "label"
@@ -33,22 +34,23 @@ def read_lists(
     else:
         pairs = [list(pair) for pair in zip(lines, _labels(file, labels, len(lines)), strict=True)]
     root = pictures or file.parent
-    samples, seen = [], set[str]()
+    samples, seen, listed = [], set[Path](), Listed()
     for number, (name, cells) in enumerate(pairs, 1):
         where, values = f"{file}, line {number}", cells.replace(",", " ").split()
-        path = root / name.strip()
+        path = listed.find(root / name.strip())
         if len(values) != len(units):
             odd.add(f"broken row ({len(units)} values wanted)", f"{where}: {len(values)}")
-        elif name in seen:
+        elif path is None:
+            odd.add("label without picture", root / name.strip())
+        elif path in seen:
             odd.add("duplicated frame", where)
-        elif not path.is_file():
-            odd.add("label without picture", path)
         else:
+            seen.add(path)
             occurrence = {unit: occurrence_of(cell, where, odd) for unit, cell in zip(units, values, strict=True)}
             folders = Path(name.strip()).parts[:-1]
             subject, task = (*folders[:1], path.stem)[0], folders[1] if len(folders) > 1 else ""
-            samples.append(AuSample(path, subject, task, None, occurrence, {}, _gender(subject)))
-        seen.add(name)
+            frame = int(path.stem) if path.stem.isdecimal() else None
+            samples.append(AuSample(path, subject, task, frame, occurrence, {}, _gender(subject)))
     return kept(samples, odd)
 
 

@@ -1,7 +1,7 @@
 """Who the subjects are, and that none of them is on both sides of a split."""
 
 import csv
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +9,10 @@ from ldm.data.action_units import bp4d, disfa
 from ldm.data.action_units.sample import AuDataError, AuSample
 
 FOLDS: Mapping[str, tuple[tuple[str, ...], ...]] = {"bp4d": bp4d.FOLDS, "disfa": disfa.FOLDS}
+
+
+GENDERS = {"f": "female", "woman": "female", "m": "male", "man": "male"}
+"""How tables write what captions call female and male."""
 
 
 def read_people(file: Path) -> dict[str, dict[str, str]]:
@@ -25,11 +29,30 @@ def read_people(file: Path) -> dict[str, dict[str, str]]:
         raise AuDataError(
             f"{file} has the columns {', '.join(rows[0]) if rows else 'none'}; expected subject,gender,..."
         )
-    return {row["subject"]: {key: row[key] for key in ("gender", "ethnicity", "age") if row.get(key)} for row in rows}
+    return {row["subject"]: _said(row) for row in rows}
 
 
-def with_people(samples: Iterable[AuSample], people: Mapping[str, Mapping[str, str]]) -> list[AuSample]:
-    """``samples`` with what is known about their subjects; what ``people`` says comes first."""
+def _said(row: Mapping[str, str | None]) -> dict[str, str]:
+    """What a row says of a person; ``F`` and ``Male`` are written as captions know them."""
+    said = {key: value for key in ("gender", "ethnicity", "age") if (value := (row.get(key) or "").strip())}
+    if "gender" in said:
+        gender = said["gender"].lower()
+        said["gender"] = GENDERS.get(gender, gender)
+    return said
+
+
+def with_people(samples: Sequence[AuSample], people: Mapping[str, Mapping[str, str]]) -> list[AuSample]:
+    """``samples`` with what is known about their subjects; what ``people`` says comes first.
+
+    Raises:
+        AuDataError: nobody of ``people`` is a subject.
+    """
+    subjects = {one.subject for one in samples}
+    if subjects.isdisjoint(people):
+        raise AuDataError(
+            f"the table of people tells of {', '.join(list(people)[:5])}, none of whom is a subject here; subjects are "
+            f"called {', '.join(sorted(subjects)[:5])}"
+        )
     return [replace(one, meta={**one.meta, **people.get(one.subject, {})}) for one in samples]
 
 

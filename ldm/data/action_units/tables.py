@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ldm.data.action_units.frames import frames_of
+from ldm.data.action_units.frames import Listed, frames_of
 from ldm.data.action_units.sample import AuDataError, AuSample, Oddities, intensity_of, kept, number_of, occurrence_of
 from ldm.files import write_text
 
@@ -24,9 +24,12 @@ class Columns:
         occurrence: pattern of a unit's occurrence, its number in the group.
         intensity: pattern of its intensity.
         probability_from: occurrences are probabilities, and this much is present; None: they are 0 and 1.
-        named: unit -> the column of its occurrence, for tables whose names are wrong.
+        named: unit -> the column of its occurrence, for tables whose names are wrong. Such a column says nothing of the
+            unit that it is called after.
+        graded: unit -> the column of its intensity, likewise.
         absent: what stands for an absent unit, where that is not 0.
         subject: who is on a picture; the name of its folder where there is no such column.
+        face: whether a face was found, 0 where not: such a row says nothing, though its cells are 0.
     """
 
     path: tuple[str, ...] = ("path", "file_name", "image", "filename", "input")
@@ -35,13 +38,15 @@ class Columns:
     intensity: str = r"AU0*([0-9]+)_(?:intensity|int)"
     probability_from: float | None = None
     named: Mapping[int, str] = field(default_factory=dict)
+    graded: Mapping[int, str] = field(default_factory=dict)
     absent: str = "0"
     subject: str = "subject"
+    face: str = ""
 
 
 TABLES = {
     "plain": Columns(),
-    "openface": Columns(occurrence=r"AU0*([0-9]+)_c", intensity=r"AU0*([0-9]+)_r"),
+    "openface": Columns(occurrence=r"AU0*([0-9]+)_c", intensity=r"AU0*([0-9]+)_r", face="success"),
     "pyfeat": Columns(intensity=r"(?!)", probability_from=0.5),
     "celeba": Columns(
         ("image_id", "filename"),
@@ -74,9 +79,9 @@ def read_table(
     if not file.is_file():
         raise AuDataError(f"there is no table {file}")
     with file.open(encoding="utf-8-sig", newline="") as opened:
-        rows = [{key.strip(): value or "" for key, value in row.items() if key} for row in csv.DictReader(opened)]
-    header = list(rows[0]) if rows else []
-    present, grades = _units(header, columns.occurrence) | _named(columns, header), _units(header, columns.intensity)
+        head, *rows = [row for row in csv.reader(opened) if row] or [[]]
+    header = [name.strip() for name in head]
+    present, grades = _units(header, columns)
     path_column = next((name for name in columns.path if name in header), None)
     if (not present and not grades) or (path_column is None and columns.frame not in header):
         raise AuDataError(
@@ -87,11 +92,17 @@ def read_table(
         odd.add(f"coding without AU{unit}", file)
     wanted = set(units) if units else present.keys() | grades.keys()
     frames = {} if path_column else frames_of(pictures or file.parent, odd)
-    samples, seen = [], set[Path]()
-    for number, row in enumerate(rows, 2):
-        where = f"{file}, line {number}"
-        path = _path(row, path_column, columns, frames, pictures or file.parent)
-        if path is None or not path.is_file():
+    samples, seen, listed = [], set[Path](), Listed()
+    for number, cells in enumerate(rows, 2):
+        where, row = f"{file}, line {number}", dict(zip(header, cells, strict=False))
+        if len(cells) != len(header):
+            odd.add("broken row", f"{where}: {len(cells)} cells, {len(header)} columns")
+            continue
+        path = _path(row, path_column, columns, frames, pictures or file.parent, listed)
+        if row.get(columns.face, "").strip() in ("0", "0.0"):
+            odd.add("no face in the picture", where)
+            seen |= {path} if path else set()
+        elif path is None:
             odd.add("label without picture", where)
         elif path in seen:
             odd.add("duplicated frame", where)
@@ -141,23 +152,32 @@ def write_table(
     write_text(file, text.getvalue())
 
 
-def _units(header: Sequence[str], pattern: str) -> dict[int, str]:
+def _units(header: Sequence[str], columns: Columns) -> tuple[dict[int, str], dict[int, str]]:
+    """Unit -> column of its occurrence, and of its intensity."""
+    declared = [*columns.named.values(), *columns.graded.values()]
+    if missing := [name for name in declared if name not in header]:
+        raise AuDataError(f"there is no column {missing[0]!r}; there are {', '.join(header)}")
+    free = [name for name in header if name not in declared]
+    present, grades = (_called(free, pattern) for pattern in (columns.occurrence, columns.intensity))
+    return {**present, **columns.named}, {**grades, **columns.graded}
+
+
+def _called(header: Sequence[str], pattern: str) -> dict[int, str]:
     """Unit -> column, for the columns that are called so."""
     matches = {name: re.fullmatch(pattern, name, re.IGNORECASE) for name in header}
     return {int(match[1]): name for name, match in matches.items() if match}
 
 
-def _named(columns: Columns, header: Sequence[str]) -> dict[int, str]:
-    if missing := [name for name in columns.named.values() if name not in header]:
-        raise AuDataError(f"there is no column {missing[0]!r}; there are {', '.join(header)}")
-    return dict(columns.named)
-
-
 def _path(
-    row: Mapping[str, str], column: str | None, columns: Columns, frames: Mapping[int, Path], root: Path
+    row: Mapping[str, str],
+    column: str | None,
+    columns: Columns,
+    frames: Mapping[int, Path],
+    root: Path,
+    listed: Listed,
 ) -> Path | None:
     if column is not None:
-        return root / row[column]
+        return listed.find(root / row[column])
     number = row[columns.frame].strip()
     return frames.get(int(number)) if number.isdecimal() else None
 

@@ -63,6 +63,9 @@ def test_labels_without_pictures_and_pictures_without_labels(tmp_path):
         path.unlink()
     (root / "F009" / "T2").rmdir()
     assert read(root)[1]["label without picture"] == 2
+    for frame in (1, 2):
+        picture(root / "M001" / "T3" / f"{frame}.jpg")
+    assert read(root)[1]["picture without label"] == 1 + 2, "a whole task without coding"
 
 
 def test_odd_cells_and_rows_are_counted_and_never_become_absent(tmp_path):

@@ -2,7 +2,7 @@ import pytest
 
 from ldm.data.action_units.disfa import FOLDS, read_disfa
 from ldm.data.action_units.sample import AuDataError, Oddities
-from tests.data.action_units.trees import disfa
+from tests.data.action_units.trees import disfa, picture
 
 
 def read(root, **options):
@@ -44,6 +44,8 @@ def test_what_is_missing_is_counted(tmp_path):
     samples, odd = read(root)
     assert odd == {"coding without AU1": 1, "label without picture": 2}
     assert {one.subject for one in samples} == {"SN001"}
+    picture(root / "img" / "SN005" / "0.png")
+    assert read(root)[1]["picture without label"] == 1
 
 
 def test_another_layout_is_said(tmp_path):

@@ -25,6 +25,14 @@ def test_a_pair_of_lists_is_found_by_its_names(pair):
     assert (first.subject, first.task, first.present) == ("F001", "T1", [1, 12])
     assert first.occurrence[24] is None
     assert (second.present, second.meta) == ([24], {"gender": "male"})
+    assert (first.frame, second.frame) == (2440, 1)
+    assert not odd
+
+
+def test_a_listed_picture_is_found_whatever_its_padding(pair):
+    (pair / "img" / "F001" / "T1" / "2440.jpg").rename(pair / "img" / "F001" / "T1" / "02440.jpg")
+    samples, odd = read(pair / "BP4D_test_img_path_fold1.txt", pictures=pair / "img")
+    assert [one.path.name for one in samples] == ["02440.jpg", "0001.jpg"]
     assert not odd
 
 

@@ -18,6 +18,12 @@ def test_a_users_table_says_who_people_are(tmp_path):
     first, other = with_people(of("F001", "F002"), people)
     assert first.meta == {"gender": "female", "ethnicity": "Asian", "age": "young"}
     assert other.meta == {"gender": "female"}
+    (tmp_path / "p.csv").write_text("subject,gender\nF001, F\nM001,Male\nX,nonbinary\n")
+    assert [one["gender"] for one in read_people(tmp_path / "p.csv").values()] == ["female", "male", "nonbinary"]
+    with pytest.raises(
+        AuDataError, match="tells of F001, M001, none of whom is a subject here; subjects are called F1"
+    ):
+        with_people(of("F1"), people)
     (tmp_path / "p.csv").write_text("name\nx\n")
     with pytest.raises(AuDataError, match="has the columns name; expected subject,gender"):
         read_people(tmp_path / "p.csv")

@@ -9,7 +9,8 @@ from tests.data.action_units.trees import picture
 
 def read(file, table="plain", **options):
     odd = Oddities()
-    columns = replace(TABLES[table], named=options.pop("named", TABLES[table].named))
+    declared = {key: options.pop(key) for key in ("named", "graded") if key in options}
+    columns = replace(TABLES[table], **declared)
     return read_table(file, odd, columns, **options), odd.counts
 
 
@@ -80,6 +81,33 @@ def test_columns_whose_names_are_wrong_are_named(tmp_path, pictures):
     assert samples[0].occurrence == {6: True}
     with pytest.raises(AuDataError, match="there is no column 'AU9_c'; there are path, AU02_c"):
         read(tmp_path / "o.csv", "openface", named={6: "AU9_c"})
+    (tmp_path / "o.csv").write_text("path,AU02_r,AU04_r\nanna/0.jpg,3.5,0\n")
+    samples, _ = read(tmp_path / "o.csv", "openface", graded={6: "AU02_r"})
+    assert samples[0].intensity == {4: 0, 6: 3.5}, "the column says nothing of AU2"
+    assert samples[0].occurrence == {4: False, 6: True}
+
+
+def test_a_row_without_a_face_says_nothing(tmp_path, pictures):
+    rows = "frame, success, AU12_r, AU12_c\n0, 1, 2.0, 1\n1, 0, 0.00, 0\n2, 1, 0.00, 0\n"
+    (tmp_path / "o.csv").write_text(rows)
+    samples, odd = read(tmp_path / "o.csv", "openface", pictures=tmp_path / "anna")
+    assert [(one.frame, one.occurrence) for one in samples] == [(0, {12: True}), (2, {12: False})]
+    assert odd == {"no face in the picture": 1}
+
+
+def test_broken_rows_are_counted(tmp_path, pictures):
+    (tmp_path / "t.csv").write_text("path,AU1,AU12\nanna/0.jpg,1\nanna/1.jpg,1,0,1\nanna/2.jpg,1,0\n")
+    samples, odd = read(tmp_path / "t.csv")
+    assert [one.path.name for one in samples] == ["2.jpg"]
+    assert odd == {"broken row": 2}
+
+
+def test_a_picture_is_found_by_its_number(tmp_path):
+    picture(tmp_path / "anna" / "0012.jpg")
+    (tmp_path / "t.csv").write_text("path,AU1\nanna/12.jpg,1\nanna/012.jpg,0\nanna/x12.jpg,0\n")
+    samples, odd = read(tmp_path / "t.csv")
+    assert [one.path.name for one in samples] == ["0012.jpg"]
+    assert odd == {"duplicated frame": 1, "label without picture": 1}
 
 
 def test_a_unit_that_the_table_lacks_and_a_table_of_something_else(tmp_path, pictures):
@@ -87,6 +115,9 @@ def test_a_unit_that_the_table_lacks_and_a_table_of_something_else(tmp_path, pic
     assert read(tmp_path / "t.csv", units=[1, 12])[1] == {"coding without AU12": 1}
     (tmp_path / "x.csv").write_text("name,smile\na,1\n")
     with pytest.raises(AuDataError, match=r"has the columns name, smile; expected one of path, .* and units like"):
+        read(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text("path,AU1\n")
+    with pytest.raises(AuDataError, match="of 0 pictures with labels"):
         read(tmp_path / "x.csv")
     (tmp_path / "x.csv").write_text("")
     with pytest.raises(AuDataError, match="has the columns none"):

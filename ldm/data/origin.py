@@ -17,7 +17,7 @@ class Origin:
 
     Attributes:
         vae: hash of the encoder's weights.
-        pictures: hash of the store's rows and of how it was made: resolution and crop among it.
+        pictures: hash of the store's pictures and rows, and of how it was made: resolution and crop among it.
         split: which pictures.
         num_variants: of each picture: upright, mirrored, then moved a little.
         num_pairs: pictures of two people.
@@ -49,6 +49,6 @@ def hash_of_vae(vae: Any) -> str:
 
 
 def hash_of_store(store: PictureStore) -> str:
-    """Of what is known of the pictures and how they were made."""
+    """Of the pictures (their hash stands in ``about``), what is known of them, and how they were made."""
     said = json.dumps([store.about, store.size_px, store.rows], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -1,5 +1,6 @@
 """Many small pictures packed into one file, with what is known about each beside it."""
 
+import hashlib
 import io
 import json
 import logging
@@ -92,6 +93,10 @@ class PictureStore:
         hits = [i for i, row in enumerate(self.rows) if all(row.get(key) == value for key, value in wanted.items())]
         return np.array(hits, dtype=np.int64)
 
+    def training(self) -> NDArray[np.int64]:
+        """Indices of all pictures to be trained on: ``train``, or legacy ``vae_train`` and ``unet_train``."""
+        return np.array([i for i, row in enumerate(self.rows) if str(row.get("split")).endswith("train")], np.int64)
+
     def indices(self, split: str) -> NDArray[np.int64]:
         """Indices of the pictures of a split.
 
@@ -178,7 +183,10 @@ class PictureWriter:
             raise ValueError(f"there are no pictures to store in {self.folder}")
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in whole)
         (self.folder / ROWS).write_text(lines, encoding="utf-8")
-        write_json(self.folder / ABOUT, {**self.making, **(about or {}), "num_pictures": len(whole)})
+        with (self.folder / PACK).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        told = {**self.making, **(about or {}), "num_pictures": len(whole), "sha256": content}
+        write_json(self.folder / ABOUT, told)
         (self.folder / MAKING).unlink()
         return len(whole)
 

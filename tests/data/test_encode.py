@@ -56,6 +56,14 @@ def test_latents_of_anything_else_are_made_anew(store, tmp_path, caplog, change)
     assert vae.seen > 0
 
 
+def test_a_picture_that_was_retouched_is_another_picture(tmp_path, caplog):
+    for name, content in (("before", picture(3)), ("after", picture(4))):
+        write_store(tmp_path / name, [(content, {"file": "a.jpg", "split": "train", "name": "A"})], {"crop": "ffhq"})
+        encode_store(Halves(), PictureStore(tmp_path / name), tmp_path / "l")
+    assert "were made with another pictures: they are encoded again" in caplog.text
+    assert np.load(tmp_path / "l" / "latents.npy")[0, 0, 0, 0, 0] == np.float16(4 / 127.5 - 1)
+
+
 def test_an_interrupted_building_goes_on(store, tmp_path):
     class StopError(Exception):
         pass

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,8 @@ def test_pictures_and_rows_come_back(tmp_path):
     for place, (picture, row) in enumerate(items(7)):
         np.testing.assert_array_equal(store.pictures[place], picture)
         assert store.rows[place] == row
-    assert store.about == {"crop": "ffhq", "num_pictures": 7, "size_px": 8, "quality": 100}
+    content = hashlib.sha256((tmp_path / "store" / "pictures.bin").read_bytes()).hexdigest()
+    assert store.about == {"crop": "ffhq", "num_pictures": 7, "size_px": 8, "quality": 100, "sha256": content}
     assert "Beyoncé" in (tmp_path / "store" / "rows.jsonl").read_text(encoding="utf-8")
 
 
@@ -106,6 +109,12 @@ def test_quality_makes_it_smaller(tmp_path, astronaut):
         sizes.append((tmp_path / str(quality) / "pictures.bin").stat().st_size)
         assert np.abs(PictureStore(tmp_path / str(quality)).pictures[0].astype(int) - picture).mean() < 6
     assert sizes[1] < sizes[0] / 3
+
+
+def test_what_is_trained_on_has_one_name_or_two(tmp_path):
+    splits = ["train", "val", "vae_train", "unet_train", "unet_val", "held_out"]
+    write_store(tmp_path, [(np.zeros((8, 8, 3), np.uint8), {"split": split}) for split in splits], {})
+    assert PictureStore(tmp_path).training().tolist() == [0, 2, 3]
 
 
 def test_a_split_without_pictures_is_named(tmp_path):

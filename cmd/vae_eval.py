@@ -11,6 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ldm.__main__ import main
 
+TEST = "vae_test"
+"""The split that face-diffusion evaluated on."""
+
 
 def command(argv: list[str] | None = None) -> list[str]:
     """The arguments of ``python -m ldm`` that do the same."""
@@ -21,7 +24,16 @@ def command(argv: list[str] | None = None) -> list[str]:
     parser.add_argument("--image-size", type=int, default=256)
     given, more = parser.parse_known_args(argv)
     options = ["--size", str(given.image_size), "--batch-size", str(given.batch_size)]
+    if "--split" not in more and _has_test(Path(given.image_folder)):
+        options += ["--split", TEST]
     return ["evaluate", "vae", "--vae", given.model_path, "--pictures", given.image_folder, *options, *more]
+
+
+def _has_test(folder: Path) -> bool:
+    """Whether ``folder`` is a store that was split the legacy way."""
+    from ldm.data.store import ABOUT, PictureStore
+
+    return (folder / ABOUT).is_file() and len(PictureStore(folder).select(split=TEST)) > 0
 
 
 if __name__ == "__main__":

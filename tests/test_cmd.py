@@ -35,6 +35,16 @@ def test_a_first_stage_is_evaluated(script):
     assert words[-4:] == ["--size", "64", "--batch-size", "4"]
 
 
+def test_a_first_stage_is_evaluated_on_its_own_test_split(script, tmp_path):
+    picture = np.zeros((8, 8, 3), np.uint8)
+    write_store(tmp_path / "faces", [(picture, {"split": split}) for split in ("vae_train", "vae_test")], {})
+    write_store(tmp_path / "official", [(picture, {"split": "test"})], {})
+    old = ["--model-path", "v", "--image-folder", str(tmp_path / "faces")]
+    assert script("vae_eval")(old)[-2:] == ["--split", "vae_test"]
+    assert script("vae_eval")([*old, "--split", "vae_val"])[-2:] == ["--split", "vae_val"]
+    assert "--split" not in script("vae_eval")([*old[:3], str(tmp_path / "official")])
+
+
 def test_a_unet_is_evaluated_unconditionally(script):
     old = "--vae-path v --unet-path u --image-folder f --batch-size 4 --image-size 64 --count 9"
     words = script("unet_eval")(old.split())

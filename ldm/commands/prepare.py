@@ -74,12 +74,15 @@ def latents(
     pictures: Annotated[Path, typer.Argument(metavar="PICTURES", help="The picture store.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The latents; stopped, it goes on when called again.")],
     vae: Annotated[Path, typer.Option(help="The first stage.")],
-    num_pairs: Annotated[int, typer.Option(min=0, help="Pictures of two people, where there are names.")] = 10_000,
+    split: Annotated[str, typer.Option(help="Which of its splits; unet_train of one split the legacy way.")] = "train",
+    num_variants: Annotated[int, typer.Option(min=1, help="Of a picture: 2 are it and its mirror image.")] = 2,
+    num_pairs: Annotated[int, typer.Option(min=0, help="Pictures of two people, where there are names.")] = 0,
     faces: Annotated[bool, typer.Option("--faces", help="Keep a face vector beside the latents: FFHQ crops.")] = False,
 ) -> None:
-    """Encode the training pictures of a store, and pictures of two people.
+    """Encode the pictures of a split, and pictures of two people.
 
-    Training does it by itself where its config names the picture store; this does it ahead.
+    Training does it by itself where its config names the picture store; this does it ahead. Training takes what it
+    finds where split, variants and pairs are those of its config, as the defaults are; else it encodes anew.
 
     Example: python -m ldm prepare latents data/faces data/faces_latents --vae logs/RUN/checkpoints/vae_gs-99999
     """
@@ -87,9 +90,9 @@ def latents(
     from ldm.data.store import PictureStore
     from ldm.runs import recipe
 
-    total = 2 * len(PictureStore(pictures).indices("train")) + num_pairs
+    total = num_variants * len(PictureStore(pictures).indices(split)) + num_pairs
     with bar("encode", total) as advance:
-        std = recipe.make_latents(pictures, vae, out, advance, num_pairs, faces)
+        std = recipe.make_latents(pictures, vae, out, advance, num_pairs, faces, split, num_variants)
     print(f"{out}: standard deviation {std:.4f}")
 
 
@@ -136,7 +139,7 @@ def embedded(
             if profile == "cpu":
                 settings.append(f"model.params.block_pca={store}")
             train_run(runs, "embedded_vae", configs / "vae.yaml", settings, leg).rename(vae)
-        latents(store, work / "latents", vae, faces=True)
+        latents(store, work / "latents", vae, num_pairs=recipe.NUM_PAIRS, faces=True)
         if not (untrained / "model_index.json").is_file():
             model(untrained, vae, store, configs / "model.yaml", Path("configs/embedded/words.txt"))
         settings = [*common, f"data.params.train.params.folder={work / 'latents'}"]

@@ -1,7 +1,8 @@
 """Pictures of a store, for training a first stage."""
 
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class StoredPictures(Dataset[Sample]):
 
     Args:
         folder: a picture store (``python -m ldm prepare``).
-        split: which of its splits.
+        split: which of its splits: ``train``, ``val``, ``test``, or ``vae_train``, ... of a store split the legacy way.
         flip_p: chance that a picture is mirrored.
         pair_p: chance that a picture is joined by another one of the split.
         seed: of the choices.
@@ -42,14 +43,22 @@ class StoredPictures(Dataset[Sample]):
     def __init__(
         self,
         folder: Path,
-        split: Literal["train", "val", "test", "held_out"] = "train",
+        split: str = "train",
         flip_p: Annotated[float, Field(ge=0, le=1)] = 0.5,
         pair_p: Annotated[float, Field(ge=0, le=1)] = 0.0,
         seed: int = 23,
     ) -> None:
-        self.store = PictureStore(folder)
-        self.indices = self.store.select(split=split)
+        self.store, self.split = PictureStore(folder), split
         self.flip_p, self.pair_p, self.seed = flip_p, pair_p, seed
+
+    @cached_property
+    def indices(self) -> NDArray[np.int64]:
+        """Places of the split's pictures in the store.
+
+        Raises:
+            ValueError: it has none; those that there are, are listed.
+        """
+        return self.store.indices(self.split)
 
     def __len__(self) -> int:
         return len(self.indices)

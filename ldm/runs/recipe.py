@@ -44,7 +44,7 @@ def make_pictures(folders: Mapping[str, Path], out: Path, size_px: int, advance:
 
 def name_words(store: PictureStore) -> Counter[str]:
     """How many training pictures each word of a name stands for."""
-    rows = [store.rows[i] for i in store.select(split="train")]
+    rows = [store.rows[i] for i in store.training()]
     return Counter(word for row in rows if "name" in row for word in words_of(row["name"]))
 
 
@@ -58,7 +58,7 @@ def vocabulary(store: PictureStore, common: Sequence[str]) -> list[str]:
 
 def _spoken(store: PictureStore, count: int = 4000) -> list[str]:
     """Captions of training pictures that are told of by attributes or words of their own."""
-    rows = [row for i in store.select(split="train") if "name" not in (row := store.rows[i])][:count]
+    rows = [row for i in store.training() if "name" not in (row := store.rows[i])][:count]
     drawn = (row_caption(row, generator(0, "words", number), Words(features=True)) for number, row in enumerate(rows))
     return list(dict.fromkeys(caption for caption in drawn if caption))
 
@@ -66,7 +66,7 @@ def _spoken(store: PictureStore, count: int = 4000) -> list[str]:
 def known_names(store: PictureStore) -> list[str]:
     """People of two or more words whose every word stands in the names of five training pictures, sorted."""
     counts = name_words(store)
-    names = {store.rows[i]["name"] for i in store.select(split="train") if "name" in store.rows[i]}
+    names = {store.rows[i]["name"] for i in store.training() if "name" in store.rows[i]}
     return sorted(
         name
         for name in names
@@ -86,9 +86,16 @@ def read_words(path: Path) -> list[str]:
 
 
 def make_latents(
-    pictures: Path, vae_folder: Path, out: Path, advance: Advance, num_pairs: int = NUM_PAIRS, faces: bool = False
+    pictures: Path,
+    vae_folder: Path,
+    out: Path,
+    advance: Advance,
+    num_pairs: int = 0,
+    faces: bool = False,
+    split: str = "train",
+    num_variants: int = 2,
 ) -> float:
-    """Encode the training pictures and pictures of two, where it is not done; the latents' standard deviation.
+    """Encode the pictures of a split and pictures of two, where it is not done; the latents' standard deviation.
 
     The first stage's config gets one over it as its scaling factor. With ``faces`` a face vector of every picture lies
     beside its latents: the pictures are FFHQ crops.
@@ -99,8 +106,17 @@ def make_latents(
     if torch.cuda.is_available():
         vae = vae.cuda()
     embed = AlignedFaces(sface(torch.get_num_threads())) if faces else None
-    embedder = embed.name if embed else ""
-    std = encode_store(vae, PictureStore(pictures), out, num_pairs, embed=embed, embedder=embedder, advance=advance)
+    std = encode_store(
+        vae,
+        PictureStore(pictures),
+        out,
+        num_pairs,
+        split,
+        num_variants=num_variants,
+        embed=embed,
+        embedder=embed.name if embed else "",
+        advance=advance,
+    )
     config = json.loads((vae_folder / "config.json").read_text(encoding="utf-8"))
     write_json(vae_folder / "config.json", {**config, "scaling_factor": 1 / std})
     return std

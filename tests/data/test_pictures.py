@@ -42,6 +42,11 @@ def test_a_split_gives_its_own_pictures(folder):
     assert len(StoredPictures(folder, split="val")) == 1
 
 
+def test_a_split_that_the_store_does_not_have_is_an_error_with_those_it_has(folder):
+    with pytest.raises(ValueError, match="has no picture in the split 'vae_train'; it has: train, val"):
+        len(StoredPictures(folder, split="vae_train"))
+
+
 def test_mirroring_happens_in_its_share(folder):
     data = StoredPictures(folder, flip_p=0.25)
     mirrored = [bool((s := data[SampleKey(0, draw)]["image"][1, 0])[0] < s[-1]) for draw in range(400)]

@@ -39,6 +39,13 @@ def test_words_that_become_tokens(store: PictureStore) -> None:
     assert len(words) == len(set(words))
 
 
+def test_words_of_a_store_that_was_split_the_legacy_way_become_tokens(tmp_path: Path) -> None:
+    rows = [{"file": f"{n}.jpg", "split": split, "attributes": ["Male", "Wearing_Hat"]}
+            for n, split in enumerate(("vae_train", "unet_train", "unet_test") * 9)]  # fmt: skip
+    write_store(tmp_path / "legacy", ((np.zeros((8, 8, 3), np.uint8), row) for row in rows), {})
+    assert {"man", "hat", "wearing"} <= set(recipe.vocabulary(PictureStore(tmp_path / "legacy"), []))
+
+
 def test_a_list_of_words_has_comments(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("# not these\nA b\nc\n", encoding="utf-8")
     assert recipe.read_words(tmp_path / "words.txt") == ["a", "b", "c"]
@@ -128,6 +135,30 @@ def test_encoding_sets_the_scale_of_the_first_stage(store: PictureStore, vae_fol
     std = recipe.make_latents(tmp_path / "pictures", vae_folder, tmp_path / "latents", lambda count: None, num_pairs=4)
     config = json.loads((vae_folder / "config.json").read_text())
     assert config["scaling_factor"] == pytest.approx(1 / std)
+
+
+def test_training_takes_the_latents_that_were_made_ahead(
+    vae_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from diffusers import AutoencoderKL
+
+    from ldm.data.latents import CaptionedLatents
+    from tests.data.halves import model_of
+
+    draws = np.random.default_rng(0)
+    rows = [{"file": str(n), "split": "unet_train", "name": f"N {n}"} for n in range(3)]
+    items = [(draws.integers(0, 255, (16, 16, 3), dtype=np.uint8), row) for row in rows]
+    write_store(tmp_path / "pictures", items, {})
+    pictures, latents = tmp_path / "pictures", tmp_path / "latents"
+    with pytest.raises(ValueError, match="has no picture in the split 'train'; it has: unet_train"):
+        recipe.make_latents(pictures, vae_folder, latents, lambda count: None)
+    recipe.make_latents(pictures, vae_folder, latents, lambda count: None, split="unet_train")
+    made = (latents / "latents.npy").stat().st_mtime_ns
+    model = model_of(AutoencoderKL.from_pretrained(vae_folder).eval(), size=16)
+    data = CaptionedLatents(latents, pictures=pictures, split="unet_train", model=model)
+    assert (latents / "latents.npy").stat().st_mtime_ns == made
+    assert "encoded again" not in caplog.text
+    assert data.latents.shape[:2] == (3, 2)
 
 
 def test_latents_can_have_face_vectors_beside_them(store: PictureStore, vae_folder: Path, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def check_and_train(options: Options) -> int:
     from ldm.runs.environment import environment
     from ldm.runs.folder import RunFolder
     from ldm.runs.settings import config_of, datadir_of, log_differences, seed_of
+    from ldm.runs.stored_basis import model_to_go_on
     from ldm.runs.train import build_model
 
     old = RunFolder.open(options.resume) if options.resume else None
@@ -63,7 +64,8 @@ def check_and_train(options: Options) -> int:
         print("The config is sound. Add -t to train, or --dry-run to see what would be trained.")
         return 0
     checkpoint = old.checkpoint(options.resume) if old else None
-    model = build_model(config, seed)  # before anything is written: what fails here leaves nothing behind
+    # The model is built before anything is written: what fails there leaves nothing behind.
+    model = model_to_go_on(config, old, seed) if old else build_model(config, seed)
     if old is None:
         name = (options.name or options.base[0].stem) + options.postfix
         run = RunFolder.create(options.logdir, name, config, environment(seed), datadir_of(options))

@@ -39,11 +39,20 @@ def rebuilt(
         stage = params.setdefault("cond_stage_config", {"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder"})
         stage.setdefault("params", {})["basis_file"] = str(folder.checkpoints / f"basis-{bases.pop()}.safetensors")
     model: LatentDiffusion = instantiate_from_config(node, only_draw=True)
-    text: Any = model.cond_stage_model
-    if text.celeb_basis is not None:
+    require_own_words(model)
+    return model
+
+
+def require_own_words(model: Any) -> None:
+    """Nothing, if the celeb basis of ``model`` goes with its words; a model without one has nothing to fit.
+
+    Raises:
+        ValueError: see :func:`require_words_of`.
+    """
+    text: Any = getattr(model, "cond_stage_model", None)
+    if getattr(text, "celeb_basis", None) is not None:
         width = text.transformer.get_input_embeddings().embedding_dim
         require_words_of(text.celeb_basis, text.tokenizer, width, model.weights_folder)
-    return model
 
 
 def _averaged(params: Mapping[str, Any], weights: Path | None) -> bool:

@@ -18,7 +18,7 @@ from ldm.config import Injected
 from ldm.faces.backend import FaceBackend, load_backend
 from ldm.models.diffusion.attention import suit_device
 from ldm.models.diffusion.export import export_run
-from ldm.models.diffusion.kept import keep_only, require_kept
+from ldm.models.diffusion.kept import basis_of, keep_only, require_kept
 from ldm.models.diffusion.preview import preview
 from ldm.models.first_stage import decode, downscale, encode
 from ldm.modules.dropout import Dropout, drop_captions
@@ -206,11 +206,11 @@ class LatentDiffusion(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and the personalization's buffers: kilobytes, not gigabytes."""
-        keep_only(checkpoint, self.kept_names())
+        keep_only(checkpoint, self.kept_names(), basis_of(self.personalization))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint that lacks something trained or holds something else."""
-        require_kept(checkpoint, self.state_dict(), self.kept_names())
+        """Refuse a checkpoint that lacks something trained, holds something else, or is on another celeb basis."""
+        require_kept(checkpoint, self.state_dict(), self.kept_names(), basis_of(self.personalization))
 
     def export(self, folder: Path, step: int) -> list[Path]:
         """Write the files a user shares after ``step`` (counted from 0) into ``folder``; their paths."""

@@ -3,25 +3,40 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from ldm.modules.celeb_basis import CelebBasis
+
+BASIS = "celeb_basis"
 ADVICE = "was it made with another personalization_config?"
 
 
-def keep_only(checkpoint: dict[str, Any], kept: Collection[str]) -> None:
-    """Leave out of ``checkpoint`` what is not ``kept``: kilobytes, not gigabytes."""
+def basis_of(personalization: nn.Module) -> CelebBasis | None:
+    """The celeb basis that a method's coefficients are on; None where it has none."""
+    return next((part for part in personalization.modules() if isinstance(part, CelebBasis)), None)
+
+
+def keep_only(checkpoint: dict[str, Any], kept: Collection[str], basis: CelebBasis | None = None) -> None:
+    """Leave out of ``checkpoint`` what is not ``kept``: kilobytes, not gigabytes. The ``basis`` is named in it."""
+    if basis is not None:
+        origin = basis.origin
+        checkpoint[BASIS] = {"hash": basis.hash, "names": origin.names_hash, "tokenizer": origin.tokenizer_id}
     if "state_dict" in checkpoint:  # DeepSpeed keeps its own
         state = checkpoint["state_dict"].items()
         checkpoint["state_dict"] = {key: value for key, value in state if key in kept}
 
 
-def require_kept(checkpoint: Mapping[str, Any], state: Mapping[str, Tensor], kept: Collection[str]) -> None:
-    """Nothing, if ``checkpoint`` holds what a run keeps, in the sizes that its own ``state`` has.
+def require_kept(
+    checkpoint: Mapping[str, Any], state: Mapping[str, Tensor], kept: Collection[str], basis: CelebBasis | None = None
+) -> None:
+    """Nothing, if ``checkpoint`` holds what a run keeps, in the sizes that its own ``state`` has, on its own ``basis``.
 
     Raises:
         KeyError: it lacks something that is kept, or holds something else.
-        ValueError: something has another size.
+        ValueError: something has another size, or is on another basis.
     """
+    if basis is not None and BASIS in checkpoint:
+        basis.require(checkpoint[BASIS]["hash"], "the checkpoint")
     if "state_dict" not in checkpoint:
         return
     given: Mapping[str, Tensor] = checkpoint["state_dict"]

@@ -148,12 +148,26 @@ def test_a_checkpoint_of_another_size_is_refused(make: Make) -> None:
         model.on_load_checkpoint({"state_dict": state | {first: torch.zeros(1)}})
 
 
-def test_deepspeeds_checkpoints_are_left_alone(make: Make) -> None:
+def test_deepspeeds_checkpoints_are_left_alone_but_for_the_name_of_the_basis(make: Make) -> None:
     checkpoint: dict[str, Any] = {"epoch": 3}
     model = make(PEOPLE)
     model.on_save_checkpoint(checkpoint)
     model.on_load_checkpoint(checkpoint)
-    assert checkpoint == {"epoch": 3}
+    assert checkpoint.keys() == {"epoch", "celeb_basis"}
+    assert checkpoint["celeb_basis"]["hash"] == model.cond_stage_model.celeb_basis.hash
+    without: dict[str, Any] = {"epoch": 3}
+    make(FINETUNE).on_save_checkpoint(without)
+    assert without == {"epoch": 3}
+
+
+def test_a_checkpoint_on_another_basis_is_refused(make: Make) -> None:
+    model = make(PEOPLE)
+    checkpoint = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(checkpoint)
+    model.on_load_checkpoint(checkpoint)
+    checkpoint["celeb_basis"]["hash"] = "f" * 16
+    with pytest.raises(ValueError, match="the checkpoint belongs to basis ffff"):
+        model.on_load_checkpoint(checkpoint)
 
 
 # --- what others ask of it

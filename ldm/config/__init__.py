@@ -43,6 +43,8 @@ def load_config(
         ConfigError: it lists every problem that was found, each with its path.
     """
     merged, unread = merge_files(paths)
+    if unread and not merged:  # options and overrides alone are no config: all else would seem to be missing
+        raise ConfigError(unread, paths)
     merged = merge(merged, extra or {})
     merged, wrong_overrides = override(merged, overrides)
     tree, unresolved = resolve(merged)

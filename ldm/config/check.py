@@ -79,7 +79,7 @@ def arguments(signature: Signature, params: Mapping[str, Any], path: str) -> lis
     for name, value in params.items():
         parameter = signature.parameters.get(name)
         if parameter is None:
-            problems += [f"{path}.{name}: {_unknown(signature, name, params)}"] if signature.closed else []
+            problems += [f"{path}.{name}: {_unknown(signature, name)}"] if signature.closed else []
         elif not parameter.writable:
             problems.append(
                 f"{path}.{name}: {signature.name} is handed this by its owner; it cannot be written in YAML"
@@ -94,8 +94,8 @@ def arguments(signature: Signature, params: Mapping[str, Any], path: str) -> lis
     return problems + _inner(params, path)
 
 
-def _unknown(signature: Signature, name: str, params: Mapping[str, Any]) -> str:
-    near = did_you_mean(name, [one for one in signature.writable if one not in params])
+def _unknown(signature: Signature, name: str) -> str:
+    near = did_you_mean(name, signature.writable)
     takes = f"; it takes {', '.join(signature.writable) or 'nothing'}"
     long = near and len(signature.writable) > MANY
     return f"{signature.name} has no such parameter{near}{'' if long else takes}"

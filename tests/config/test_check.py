@@ -137,6 +137,8 @@ def test_functions_and_other_packages_are_checked_as_far_as_they_say(write):
 def test_lightning_is_checked_against_the_trainer(write):
     good = "lightning:\n  trainer: {max_steps: 3, benchmark: true, devices: [0], precision: bf16-mixed}\n"
     load_config([write(GOOD + good + "  modelcheckpoint: {params: {every_n_train_steps: 3}}\n")])
+    [typed] = problems(write(GOOD + good), "lightning.trainer.max_stepz=4")
+    assert typed.endswith("has no such parameter (did you mean 'max_steps'?)"), "although the file has that one"
     found = problems(write(GOOD + "lightning: {trainer: {max_step: 3}, modelcheckpoint: {params: {every: 3}}}"))
     assert found[0] == "lightning.trainer.max_step: Trainer has no such parameter (did you mean 'max_steps'?)"
     assert found[1].startswith("lightning.modelcheckpoint.params.every: CheckpointEvery has no such parameter")

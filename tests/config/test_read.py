@@ -94,6 +94,7 @@ def test_files_that_are_not_there(write, tmp_path):
     write(GOOD, "celeb_basis.yaml")
     assert problems(tmp_path / "celebbasis.yaml")[0].endswith("no such file (did you mean 'celeb_basis.yaml'?)")
     assert len(problems(tmp_path / "x.yaml", required=("model", "data"))) == 1, "what it would hold is not missing"
+    assert len(problems(tmp_path / "x.yaml", "model.params.a=1", extra={"model": {"params": {"b": 1}}})) == 1
     assert problems(tmp_path / "x.yaml")[0].endswith(f"no such file; {tmp_path} has celeb_basis.yaml")
     assert "the folder" in problems(tmp_path / "no" / "x.yaml")[0]
     assert "this is a folder" in problems(tmp_path)[0]

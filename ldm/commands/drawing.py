@@ -75,8 +75,9 @@ def draw(order: Order) -> Drawn:
         if order.between.interpolate is not None:
             samples = _draw_between(order, prompts, folder, failed, advance)
         else:
+            warned: set[int] = set()
             for drawer in drawers(order.who, order.add_ons, failed):
-                samples += _draw(order, drawer, prompts, folder, advance)
+                samples += _draw(order, drawer, prompts, folder, advance, warned)
     if failed and not samples:
         raise RuntimeError(f"none of the checkpoints in {order.who.weights} could be read: {', '.join(failed)}")
     if order.units.au_sweep is not None:
@@ -136,7 +137,7 @@ def _total(order: Order, num_prompts: int) -> int:
 
 
 def _draw(
-    order: Order, drawer: Drawer, prompts: Sequence[str], folder: Path, advance: Callable[[int], Any]
+    order: Order, drawer: Drawer, prompts: Sequence[str], folder: Path, advance: Callable[[int], Any], warned: set[int]
 ) -> list[dict[str, Any]]:
     from ldm.models.diffusion.from_picture import PersonFromPicture
     from ldm.runs.draw import draw_prompts, pipeline_of
@@ -146,7 +147,7 @@ def _draw(
     kind = PersonFromPicture if source else None
     pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler, kind)
     asked, samples = askings(drawer.model, prompts, order.units), []
-    _check(order, pipeline, [prompt for asking in asked for prompt in asking.prompts])
+    _check(order, pipeline, [prompt for asking in asked for prompt in asking.prompts], warned)
     with guided(drawer.model, order.control, drawn_size(drawer.model, settings, source)) as told:
         for asking in asked:
             pipeline.told, facts = asking.told, {**drawer.facts, **told, **asking.facts}
@@ -177,7 +178,7 @@ def _draw_between(
     for drawer, ends in strips(order.who, order.add_ons, order.between, prompts, order.how.seed, failed):
         settings = settings_for(drawer.model, order.how, order.what)
         pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
-        _check(order, pipeline, [end.prompt for end in ends])
+        _check(order, pipeline, [end.prompt for end in ends], set())
         name = drawer.model_told if order.between.interpolate == "people" else drawer.suffix
         with guided(drawer.model, order.control, drawn_size(drawer.model, settings)) as told:
             facts = {**drawer.facts, **told}
@@ -187,7 +188,13 @@ def _draw_between(
     return samples
 
 
-def _check(order: Order, pipeline: Any, prompts: Sequence[str]) -> None:
-    """Prompts that cannot be drawn are seen before the first takes its minutes."""
-    if not order.what.unconditional:
-        pipeline.check(prompts, everybody=bool(order.who.people or order.who.photo))
+def _check(order: Order, pipeline: Any, prompts: Sequence[str], warned: set[int]) -> None:
+    """Prompts that cannot be drawn are seen before the first takes its minutes.
+
+    Whom no prompt mentions is said once for each number of people in ``warned``, not for every step and pair.
+    """
+    if order.what.unconditional:
+        return
+    number = 0 if pipeline.people is None else len(pipeline.people)
+    pipeline.check(prompts, everybody=bool(order.who.people or order.who.photo) and number not in warned)
+    warned.add(number)

@@ -103,8 +103,12 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
         self.vectors = torch.from_numpy(self._face_vectors(model))
         self.num_variants = num_variants if split == "train" and setting == "natural" else 0
         self.varied = split == "train"
-        if len(self.placeholders) < (2 if self.pair_p else 1):
-            raise ValueError("pictures of two people need two placeholder_strings")
+        if len(self.placeholders) < (needed := 2 if self.pair_p else 1):
+            given = ", ".join(map(repr, self.placeholders)) or "none"
+            raise ValueError(
+                f"{needed} placeholder_strings are needed, given: {given}. Pictures of two people take two; without "
+                "them (data.params.train.params.pair_p=0) one is enough"
+            )
         if self.num_variants:
             self._encode_variants(model)
 

@@ -46,7 +46,10 @@ def read_names(path: Path | str, rm_repeats: bool = True) -> list[str]:
     lines = text.splitlines()
     names = [name for line in lines if (name := " ".join(unicodedata.normalize("NFC", _COMMENT.sub("", line)).split()))]
     if not names:
-        raise NamesError(f"names file {path.name!r} holds no name: {len(lines)} line(s), all blank or comments")
+        raise NamesError(
+            f"names file {path.name!r} holds no name: {len(lines)} line(s), all blank or comments; "
+            "write one name a line"
+        )
     unique = set(names)
     repeats = len(names) - len(unique)
     logger.info("%s: %d names, %d blank or comment lines", path.name, len(names), len(lines) - len(names))

@@ -127,15 +127,17 @@ def tokenize(tokenizer: "CLIPTokenizer", prompts: Sequence[str], max_length: int
     Raises:
         PromptTooLongError: a prompt does not fit; nothing is cut off silently.
     """
-    encoded = tokenizer(list(prompts), padding="max_length", max_length=max_length, truncation=False)["input_ids"]
-    for prompt, ids in zip(prompts, encoded, strict=True):
+    # verbose: what transformers would say of a long prompt, the error below says better
+    encoded = tokenizer(list(prompts), padding="max_length", max_length=max_length, truncation=False, verbose=False)
+    rows = encoded["input_ids"]
+    for prompt, ids in zip(prompts, rows, strict=True):
         if len(ids) > max_length:
             raise PromptTooLongError(
                 f"the prompt {prompt[:80]!r} has {len(ids)} tokens with begin and end, the text encoder takes "
-                f"{max_length}: shorten it by {len(ids) - max_length}, for example "
-                f"{tokenizer.decode(ids[max_length - 1 : -1])!r}"
+                f"{max_length}: shorten it by {len(ids) - max_length}, for example by what follows from "
+                f"{tokenizer.decode(ids[max_length - 1 : -1])[:40]!r} on"
             )
-    return torch.tensor(encoded, dtype=torch.int64)
+    return torch.tensor(rows, dtype=torch.int64)
 
 
 def word_ends(tokenizer: "CLIPTokenizer") -> Tensor:

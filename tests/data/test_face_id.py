@@ -155,8 +155,11 @@ def test_one_person_alone_is_never_a_pair(people):
 
 
 def test_pairs_need_two_placeholders(people):
-    with pytest.raises(ValueError, match="pictures of two people need two placeholder_strings"):
+    with pytest.raises(ValueError, match=r"2 placeholder_strings are needed, given: 'sks'\. .*train\.params\.pair_p=0"):
         FaceIdDatasetOneShot(people, Model(), ["sks"])
+    assert FaceIdDatasetOneShot(people, Model(), ["sks"], pair_p=0, num_variants=1).placeholders == ["sks"]
+    with pytest.raises(ValueError, match="1 placeholder_strings are needed, given: none"):
+        FaceIdDatasetOneShot(people, Model(), [], pair_p=0)
 
 
 def test_more_people_than_the_method_has_room_for(people):

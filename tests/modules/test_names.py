@@ -58,7 +58,9 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"# only this\n"])
 def test_empty_file_is_an_error(write, content: bytes) -> None:
-    with pytest.raises(NamesError, match=r"my names\.txt' holds no name: \d line\(s\), all blank or comments"):
+    with pytest.raises(
+        NamesError, match=r"my names\.txt' holds no name: \d line\(s\), all blank or comments; write one name a line"
+    ):
         read_names(write(content))
 
 

@@ -73,16 +73,17 @@ def demo(
     before = scripts.generate(run, alone, each, pictured / "mean", "--mean")
     scripts.extract(run, out / "weights")
     encoders = {record.encoder for record in read_people(manifest)}
+    conditioned = looking.encoder_name in encoders
     results, pair = score(looking, people_of(manifest), drawn, before)
     found = Demo(
         model=sd.as_posix(),
         judge=looking.name,
-        judge_conditioned=looking.encoder_name in encoders,
+        judge_conditioned=conditioned,
         people=results,
         pair=pair,
         seconds=stages.seconds,
         peak_rss_mb=stages.peak_rss_mb,
-        settings=settings_of(run, pictured, sorted(encoders), results[0].identity.undetected),
+        settings=settings_of(run, pictured, sorted(encoders), conditioned, results[0].identity.undetected),
         curve=training_curve(run),
     )
     write_json(out / "report.json", report(found, out))
@@ -151,13 +152,16 @@ def score(
     return results, score_pairs(judge, references, both, undetected)
 
 
-def settings_of(run: Path, pictured: Path, encoders: list[str], undetected: float) -> dict[str, Any]:
+def settings_of(
+    run: Path, pictured: Path, encoders: list[str], judge_conditioned: bool, undetected: float
+) -> dict[str, Any]:
     """What has to be known to read the numbers."""
     generated = json.loads((pictured / "learned" / SETTINGS).read_text(encoding="utf-8"))
     return {
         "run": run.as_posix(),
         "prompts": [*prompts_of(*PLACEHOLDERS), *TOGETHER],
         "conditioned_by": encoders,
+        "judge_conditioned": judge_conditioned,
         "undetected_counts_as": undetected,
         "counts": "detected, two_faces and assigned count pictures among n",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

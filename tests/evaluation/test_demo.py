@@ -127,6 +127,7 @@ def test_two_photographs_in_a_report_and_a_page_out(tmp_path: Path, stand_in: ty
     assert found["pair"] == {"n": 4, "two_faces": 4, "assigned": 4}
     assert found["seconds"] == {"setup": 85.0, "align": 2.0, "train": 2.0, "generate": 4.0, "extract": 2.0}
     assert found["settings"]["conditioned_by"] == ["sface"]
+    assert found["settings"]["judge_conditioned"] is True
     assert found["settings"]["generate"] == {"seed": 42}
 
     page = (out / "index.html").read_text()

@@ -65,7 +65,8 @@ def vector_of(asked: "Sequence[Asked]", units: Sequence[int], others: Literal["u
         if one.unit not in units:
             raise ValueError(f"AU{one.unit}: this run has learned the action units {', '.join(map(str, units))}")
         if one.side:
-            raise ValueError(f"AU{one.unit} on the {one.side} side: a vector tells of both sides; leave out L and R")
+            both = ",".join(f"{asks.unit}={asks.intensity:g}" for asks in asked)
+            raise ValueError(f'AU{one.unit} on the {one.side} side: a vector tells of both sides; write --au "{both}"')
         vector[units.index(one.unit)] = one.intensity
     return vector
 

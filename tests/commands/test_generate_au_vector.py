@@ -130,8 +130,8 @@ def test_what_a_vector_cannot_say(
     common = ("--prompt", "a face", "--out", tmp_path)
     said = refused(capsys, "--run", run, *common, "--au", "4=2")
     assert said == "AU4: this run has learned the action units 6, 12"
-    said = refused(capsys, "--run", run, *common, "--au", "R12=2")
-    assert said == "AU12 on the right side: a vector tells of both sides; leave out L and R"
+    said = refused(capsys, "--run", run, *common, "--au", "R12=2,6=1")
+    assert said == 'AU12 on the right side: a vector tells of both sides; write --au "12=2,6=1"'
     assert refused(capsys, "--run", run, *common, "--au-guidance", 3).startswith(
         "--au-guidance is the strength of what"
     )

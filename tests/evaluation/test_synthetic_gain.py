@@ -70,8 +70,11 @@ def test_the_verdict_follows_from_the_intervals() -> None:
 
 def test_the_section_has_every_arm_and_unit() -> None:
     test = bright_or_dark(30)
-    told = {arm.key: Told({23: DRAWS.normal(size=(30, 2))}) for arm in ARMS}
+    told = {arm.key: Told({seed: DRAWS.normal(size=(30, 2)) for seed in (23, 24, 25)}) for arm in ARMS}
     found = Found(told, test, [12, 25], True, 20)
+    assert not found.verdict.startswith("**No verdict")
+    few = {key: Told({23: own.logits[23]}) for key, own in told.items()}
+    assert Found(few, test, [12, 25], True, 20).verdict == "**No verdict**: 1 of at least 3 seeds."
     text = section(found, "What was done.")
     assert text.startswith("What was done.\n\n**")
     for arm in ARMS:

@@ -18,6 +18,8 @@ from evaluation.studies.synthetic_gain.recogniser import Faces
 MEASURES = ("F1", "skew F1", "AUC")
 COMPARED = ("F1", "AUC")
 CONTROLS = ("twice", "varied")
+SEEDS = 3
+"""Fewer say little of how much a network's start decides."""
 TITLES = {arm.key: arm.title for arm in ARMS}
 
 
@@ -66,7 +68,9 @@ class Found:
 
     @property
     def verdict(self) -> str:
-        """In words."""
+        """In words; none of fewer seeds than three."""
+        if (seeds := len(self.told[REAL.key].logits)) < SEEDS:
+            return f"**No verdict**: {seeds} of at least {SEEDS} seeds."
         return verdict(self.gains[REAL.key]["F1"], {TITLES[key]: self.gains[key]["F1"] for key in CONTROLS})
 
     @property

@@ -1,4 +1,5 @@
 import pytest
+from omegaconf import OmegaConf
 
 from ldm.data.action_units.facs import (
     BP4D,
@@ -20,6 +21,8 @@ def test_every_unit_of_the_data_sets_is_in_the_table():
         assert list(units) == sorted(set(units))
     assert len(BP4D) == len(DISFA) == 12
     assert all(number == unit.number for number, unit in FACS.items())
+    assert list(FACS) == sorted(FACS)
+    assert {*range(29, 38), *range(41, 47), *range(51, 59), *range(61, 67)} <= FACS.keys()
 
 
 def test_phrases_are_the_names_with_hyphens_and_all_differ():
@@ -57,10 +60,19 @@ def test_presets_are_units_that_go_together():
         preset("joy")
 
 
+def test_the_vector_of_the_config_can_be_asked_for_what_data_sets_and_presets_have(root):
+    config = OmegaConf.load(root / "configs" / "stable-diffusion" / "au_vector.yaml")
+    units = set(config.model.params.personalization_config.params.parts[1].params.units)
+    assert {*BP4D, *DISFA} <= units
+    assert {one.unit for name in PRESETS for one in preset(name)} <= units
+
+
 def test_conflicts_say_why():
     assert conflicts([6, 12]) == []
     assert conflicts([24, 25]) == [
         "AU24 (Lip pressor) with AU25 (Lips part): lips that are pressed together do not part"
     ]
     assert "eyes that are closed have no raised upper lid" in conflicts([43, 5])[0]
+    assert conflicts([51, 52]) == ["AU51 (Head turn left) with AU52 (Head turn right): a head moves one way at a time"]
+    assert conflicts([52, 53]) == []
     assert conflicts([25, 26]) == ["AU25 with AU26: a jaw that drops parts the lips anyway; the strongest says it all"]

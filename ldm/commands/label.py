@@ -1,8 +1,9 @@
 """Label pictures: what faces do."""
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,7 +22,10 @@ def label() -> None:
 def au(
     pictures: Annotated[Path, typer.Argument(metavar="IN", help="Folder of pictures; only read.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.csv", help="The table of labels to write.")],
-    landmarker: Annotated[Path, typer.Option(help="MediaPipe's face_landmarker.task.")],
+    landmarker: Annotated[Path | None, typer.Option(help="MediaPipe's face_landmarker.task.")] = None,
+    by: Annotated[
+        Literal["blendshapes", "py-feat"], typer.Option(help="Who measures; py-feat where it is installed.")
+    ] = "blendshapes",
     truth: Annotated[Path | None, typer.Option(help="CSV with people's labels of some of the pictures.")] = None,
     table: Annotated[str, typer.Option(help="How its columns are called: plain, openface, pyfeat, celeba.")] = "plain",
     calibration: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of subjects that set thresholds.")] = 0.3,
@@ -30,11 +34,11 @@ def au(
     backend: Annotated[str, typer.Option(help="Finds faces; see align.")] = "auto",
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first picture that fails.")] = False,
 ) -> None:
-    """Measure action units from 52 blendshapes of each face, and write them as a table that `prepare au` reads.
+    """Measure action units of each face, by 52 blendshapes or by py-feat; write a table that `prepare au` reads.
 
     Thresholds are set on a share of the subjects (the folders' names, or the table's subjects): by people's labels
     where there are some, elsewhere so that a given share of the pictures has the unit. What was measured is kept
-    beside OUT: called again, it goes on. The exit code is 1 if a picture failed.
+    beside OUT: called again, it goes on. The exit code is 1 if a picture failed, or a row of the table is odd.
 
     Example: python -m ldm label au CELEBA/images labels.csv --landmarker face_landmarker.task --truth
     CELEBA/attributes.csv --table celeba
@@ -48,12 +52,12 @@ def au(
 
     if table not in TABLES:
         raise ValueError(f"--table {table}: there are {', '.join(TABLES)}")
-    measure = _measure(landmarker, backend)
+    measure = _measure(by, landmarker, backend)
     todo, odd = list_photos(pictures), Oddities()
     said: dict[Path, AuSample] = {}
     if truth is not None:
         said = {one.path: one for one in read_table(truth, odd, TABLES[table], None, pictures)}
-    scores = Scores(out.with_suffix(".blendshapes.jsonl"), pictures)
+    scores = Scores(out.with_suffix(f".{by}.jsonl"), pictures)
     with bar("measure", len(todo)) as advance:
         failures = scores.measure(todo, measure, advance, strict)
     measured = {path: scores.rows[path] for path in todo if path in scores.rows}
@@ -61,27 +65,34 @@ def au(
         raise ValueError(f"no face was measured in {len(todo)} pictures, first: {failures[0][0]}: {failures[0][1]}")
     subjects = {path: said[path].subject if path in said else path.parent.name for path in measured}
     people = {path: dict(one.occurrence) for path, one in said.items()}
-    samples, judged = label(measured, subjects, people, calibration, rate, weak)
+    samples, judged = label(measured, subjects, people, calibration, rate, weak, by)
     write_table(out, samples, pictures)
     write_json(out.with_suffix(".thresholds.json"), [one.to_json() for one in judged])
     for path, reason in failures:
         print(f"failed: {path.relative_to(pictures)}: {reason.replace(f'{path} ', '')}", file=sys.stderr)
-    for line in odd.lines():
-        if "label without picture" not in line:  # a table may be of more pictures than these
-            print(f"odd: {line}", file=sys.stderr)
+    strange = [line for line in odd.lines() if "label without picture" not in line]  # a table may be of more pictures
+    for line in strange:
+        print(f"odd: {line}", file=sys.stderr)
     _show(judged)
     print(f"{len(samples)} labelled, {len(failures)} failed: {out}")
-    if failures:
+    then = ["python", "-m", "ldm", "prepare", "au", "--source", "csv", str(out), "FOLDER", "--pictures", str(pictures)]
+    print(f"next: {shlex.join(then)}")
+    if failures or strange:
         raise typer.Exit(1)
 
 
-def _measure(landmarker: Path, backend: str) -> "Measure":
-    """Blendshapes of the largest face of a picture."""
+def _measure(by: str, landmarker: Path | None, backend: str) -> "Measure":
+    """What is measured of the largest face of a picture."""
     from PIL import Image
 
     from ldm.faces.backend import load_backend
-    from ldm.faces.blendshapes import FaceLandmarker
+    from ldm.faces.blendshapes import WHERE, FaceLandmarker
+    from ldm.faces.pyfeat import PyFeat
 
+    if by == "py-feat":
+        return PyFeat()
+    if landmarker is None:
+        raise ValueError(f"give --landmarker FILE: {WHERE}")
     network, faces = FaceLandmarker(landmarker), load_backend(backend)
 
     def measure(picture: Image.Image) -> dict[str, float] | None:

@@ -1,16 +1,17 @@
-"""Action units of pictures that have no labels: measured by blendshapes, thresholds set on a calibration split."""
+"""Action units of pictures that have no labels: measured by networks, thresholds set on a calibration split."""
 
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from ldm.data.action_units.blendshapes import (
-    TABLE,
+    TABLES,
+    Source,
     Threshold,
     by_labels,
     by_rate,
@@ -24,7 +25,7 @@ from ldm.faces.photos import read_photo
 logger = logging.getLogger(__name__)
 
 Measure = Callable[[Image.Image], dict[str, float] | None]
-"""Blendshapes of the largest face of a picture; None where there is none."""
+"""Blendshapes, or what else is measured, of the largest face of a picture; None where there is none."""
 
 
 class Scores:
@@ -91,6 +92,7 @@ class Judged:
         present: share of all pictures.
         auc: of the scores against people's labels on subjects that set no threshold; None where there are none.
         f1: of the labels there.
+        by: who measures: a name of ``TABLES``. A threshold is one of its numbers.
     """
 
     unit: int
@@ -98,6 +100,7 @@ class Judged:
     present: float
     auc: float | None = None
     f1: float | None = None
+    by: str = "blendshapes"
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the file beside the table."""
@@ -111,26 +114,32 @@ def label(
     share: float,
     rate: float,
     weak: bool = False,
+    by: str = "blendshapes",
 ) -> tuple[list[AuSample], list[Judged]]:
     """Labels of measured pictures, and how each unit's came out.
 
     Args:
-        scores: blendshapes by picture.
+        scores: what was measured, by picture.
         subjects: who is on each.
         truth: people's labels, where there are some.
         share: of the subjects, whose pictures set the thresholds.
         rate: share of pictures in which a unit without people's labels counts as present.
         weak: units too that the network hardly moves for.
+        by: who measured: a name of ``TABLES``.
 
     Raises:
         ValueError: nobody is left to set thresholds by.
     """
-    paths = list(scores)
-    units = {path: unit_scores(scores[path]) for path in paths}
+    paths, table = list(scores), TABLES[by]
+    units = {path: unit_scores(scores[path], table) for path in paths}
     calibration = [path for path in paths if is_calibration(subjects[path], share)]
     if not calibration:
         raise ValueError(f"of {len(paths)} pictures, none is of a subject in the calibration split: raise its share")
-    judged = [_judge(unit, units, truth, calibration, rate) for unit, one in TABLE.items() if weak or not one.weak]
+    judged = [
+        replace(_judge(unit, one, units, truth, calibration, rate), by=by)
+        for unit, one in table.items()
+        if weak or not one.weak
+    ]
     samples = [
         AuSample(
             path,
@@ -145,6 +154,7 @@ def label(
 
 def _judge(
     unit: int,
+    source: Source,
     units: Mapping[Path, Mapping[int, float]],
     truth: Mapping[Path, Mapping[int, bool | None]],
     calibration: Sequence[Path],
@@ -157,8 +167,8 @@ def _judge(
     if len({said[path] for path in ours}) == 2:
         threshold = by_labels([units[path][unit] for path in ours], [said[path] for path in ours])
     else:
-        scores, at = [units[path][unit] for path in calibration], TABLE[unit].at
-        threshold = by_rate(scores, rate) if at is None else by_table(scores, at)
+        scores = [units[path][unit] for path in calibration]
+        threshold = by_rate(scores, rate) if source.at is None else by_table(scores, source.at)
     share = sum(threshold.present(one[unit]) for one in units.values()) / len(units)
     rest = [path for path in said if path not in set(calibration)]
     if len({said[path] for path in rest}) < 2:

@@ -118,6 +118,8 @@ def read_thresholds(file: Path) -> dict[int, Threshold]:
         raise ValueError(f"{file} is no OUT.thresholds.json of `python -m ldm label au` ({error})") from error
     if not found:
         raise ValueError(f"{file} holds no unit's threshold")
+    if (by := rows[0].get("by", "blendshapes")) != "blendshapes":
+        raise ValueError(f"{file} has thresholds of {by}, drawn faces are read by blendshapes: label au without --by")
     return found
 
 

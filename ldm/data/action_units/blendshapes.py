@@ -1,4 +1,4 @@
-"""From blendshapes to action units: which say what, and from where on a unit counts as present."""
+"""From what is measured to action units: which blendshapes say what, and from where on a unit counts as present."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ FULL = 0.99
 
 @dataclass(frozen=True)
 class Source:
-    """Which blendshapes tell of a unit.
+    """Which measured numbers tell of a unit: blendshapes, or a probability of py-feat's.
 
     Attributes:
         names: their mean counts; of pairs, both sides.
@@ -56,9 +56,19 @@ TABLE: Mapping[int, Source] = {
 """ARKit's blendshapes are named after what they move, most of them one unit each (their documentation and FACS)."""
 
 
-def unit_scores(blendshapes: Mapping[str, float]) -> dict[int, float]:
-    """How strong each unit is, 0 to 1, by the mean of its blendshapes."""
-    return {unit: sum(blendshapes[name] for name in one.names) / len(one.names) for unit, one in TABLE.items()}
+PYFEAT: Mapping[int, Source] = {
+    unit: Source((f"AU{unit:02d}",), at=0.5)
+    for unit in (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43)
+}
+"""The units that py-feat's classifiers tell, each by a probability (its ``AU_LANDMARK_MAP``)."""
+
+TABLES: Mapping[str, Mapping[int, Source]] = {"blendshapes": TABLE, "py-feat": PYFEAT}
+"""By who measures."""
+
+
+def unit_scores(measured: Mapping[str, float], table: Mapping[int, Source] = TABLE) -> dict[int, float]:
+    """How strong each unit of ``table`` is, 0 to 1, by the mean of what tells of it."""
+    return {unit: sum(measured[name] for name in one.names) / len(one.names) for unit, one in table.items()}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ldm.data.action_units.blendshapes import (
+    PYFEAT,
     TABLE,
     Threshold,
     by_labels,
@@ -15,7 +16,7 @@ from ldm.faces.blendshapes import NAMES
 
 
 def test_the_table_names_blendshapes_and_units_that_exist():
-    assert set(TABLE) <= FACS.keys()
+    assert {*TABLE, *PYFEAT} <= FACS.keys()
     assert {name for one in TABLE.values() for name in one.names} <= set(NAMES)
 
 

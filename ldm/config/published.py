@@ -98,10 +98,19 @@ MOVED = {
     "main.ImageLogger": "ldm.runs.callbacks.ImageLogger",
 }
 
-SINCE = {
-    "EmbeddingManagerId": ("coefficient_scale", "unit"),
-    "FaceIdDatasetOneShot": ("setting", "published"),
-    "FaceIdDatasetStyleGAN3": ("setting", "published"),
+FACES_SINCE = {
+    "background": "black",
+    "background_weight": 1.0,
+    "augmentation": "published",
+    "captions": "face",
+    "num_variants": 0,
+    "pair_p": 0.0,
+}
+SINCE: dict[str, dict[str, Any]] = {
+    "LatentDiffusion": {"face_crop": "published"},
+    "EmbeddingManagerId": {"coefficient_scale": "unit"},
+    "FaceIdDatasetOneShot": FACES_SINCE,
+    "FaceIdDatasetStyleGAN3": FACES_SINCE,
 }
 """What no published file says, and its value there."""
 PUBLISHED = "configs/stable-diffusion/aigc_id.yaml"
@@ -114,7 +123,7 @@ def leave_out_published(tree: Tree) -> tuple[list[str], list[str]]:
     """Take the old keys out of ``tree``, in place. Warnings to log, and values that cannot be left out silently."""
     warnings: list[str] = []
     problems: list[str] = []
-    unsaid: dict[str, str] = {}
+    unsaid: list[str] = []
     for path, node in list(_nodes(tree, "")):
         if node["target"] in MOVED:
             warnings.append(f"{path}.target: {node['target']} is {MOVED[node['target']]} now")
@@ -124,8 +133,9 @@ def leave_out_published(tree: Tree) -> tuple[list[str], list[str]]:
         params = node.get("params")
         if not isinstance(params, dict) or not known.keys() & params.keys():
             continue
-        if name in SINCE and SINCE[name][0] not in params:
-            unsaid[f"{path}.params.{SINCE[name][0]}"] = ": ".join(SINCE[name])
+        lacking = [f"{key}: {value}" for key, value in SINCE.get(name, {}).items() if key not in params]
+        if lacking:
+            unsaid.append(f"{path}.params ({', '.join(lacking)})")
         taken = _parameters(node["target"])
         for key in [key for key in params if key in known and (key not in taken or _compvis(key, params[key]))]:
             old, value, place = known[key], params.pop(key), f"{path}.params.{key}"
@@ -136,8 +146,8 @@ def leave_out_published(tree: Tree) -> tuple[list[str], list[str]]:
                 warnings.append(f"{place}: left out: {old.why}")
     if unsaid:
         warnings.append(
-            f"not in this file, so our own values are used: {', '.join(unsaid)}; the published values "
-            f"({', '.join(sorted(set(unsaid.values())))}) are in {PUBLISHED}"
+            f"not in this file, so our own values are used; the published ones, as in {PUBLISHED}, are "
+            + "; ".join(unsaid)
         )
     return warnings, problems
 

@@ -108,17 +108,21 @@ def hue_rotation(turns: float) -> Tensor:
     return torch.tensor([[a, b, c], [c, a, b], [b, c, a]])
 
 
-def on_black(image: Tensor, draws: torch.Generator) -> Tensor:
-    """The face at 10 to 100 % of its size somewhere on a black canvas, as in the published training."""
+def on_black(image: Tensor, mask: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The face at 10 to 100 % of its size somewhere on a black canvas, as in the published training.
+
+    ``mask`` (1, H, W) moves along with ``image`` (3, H, W); the canvas has its smallest value.
+    """
     height, width = image.shape[-2:]
     h = max(1, int(height * uniform(0.1, 1.0, draws)))
     w = min(max(1, int(h * uniform(0.9, 1.1, draws))), width)
-    small = F.interpolate(image[None], size=(h, w), mode="bilinear", align_corners=False, antialias=True)[0]
+    both = torch.cat([image, mask])[None]
+    small = F.interpolate(both, size=(h, w), mode="bilinear", align_corners=False, antialias=True)[0]
     top = int(torch.randint(height - h + 1, (), generator=draws))
     left = int(torch.randint(width - w + 1, (), generator=draws))
-    canvas = torch.full_like(image, -1.0)
+    canvas = torch.cat([torch.full_like(image, -1.0), torch.full_like(mask, float(mask.min()))])
     canvas[:, top : top + h, left : left + w] = small
-    return canvas
+    return canvas[:3], canvas[3:].clamp(mask.min(), mask.max())  # resampling leaves 1 at 1 only nearly
 
 
 def face_weight(points: Tensor, size: int | tuple[int, int], background: float) -> Tensor:

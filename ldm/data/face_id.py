@@ -66,9 +66,10 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
         specific_ids: which people, by place in the list ("2-5" is 2, 3, 4); null takes the first ``num_ids``.
         split: ``train``, or ``val`` for unvaried pictures.
         repeats: how often each photo counts in an epoch.
-        setting: ``natural``: the photo's own background, place, light and colour varied; ``published``: faces of any
-            size on black, encoded anew each step, captioned "face of sks person".
-        num_variants: pictures made of each photo once and encoded; 0 makes a new one each time.
+        background: ``natural``: the photo's own; ``black``: the face at 10 to 100 % of its size somewhere on black.
+        augmentation: ``natural``: place, light and colour varied as photos vary; ``published``: colour, a little.
+        captions: ``name``: "a photo of sks"; ``face``: "a photo of the face of sks person" and the like.
+        num_variants: pictures made of each photo once and encoded; 0 makes and encodes a new one each time.
         pair_p: share of pictures with two of the people side by side.
         background_weight: weight of the loss away from the face.
         seed: of all choices.
@@ -83,7 +84,9 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
         specific_ids: list[int] | str | None = None,
         split: Literal["train", "val"] = "train",
         repeats: Annotated[int, Field(gt=0)] = 100,
-        setting: Literal["natural", "published"] = "natural",
+        background: Literal["natural", "black"] = "natural",
+        augmentation: Literal["natural", "published"] = "natural",
+        captions: Literal["name", "face"] = "name",
         num_variants: Annotated[int, Field(ge=0)] = 64,
         pair_p: Annotated[float, Field(ge=0, le=1)] = 0.25,
         background_weight: Annotated[float, Field(ge=0, le=1)] = 0.3,
@@ -95,13 +98,15 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
         self.people = chosen
         self.records = [record for person in chosen for record in people[person]]
         self.owner = [i for i, person in enumerate(chosen) for _ in people[person]]
-        self.size, self.seed, self.setting = model.sample_size_px, seed, setting
+        self.size, self.seed = model.sample_size_px, seed
+        self.background, self.captions = background, captions
+        self.jitter = NATURAL if augmentation == "natural" else PUBLISHED
         self.placeholders, self.repeats = list(placeholder_strings), repeats
-        self.pair_p = pair_p if len(chosen) > 1 and setting == "natural" else 0.0
+        self.pair_p = pair_p if len(chosen) > 1 else 0.0
         self.pictures = [_open(record.path, self.size) for record in self.records]
         self.weights = [self._weight(record, background_weight) for record in self.records]
         self.vectors = torch.from_numpy(self._face_vectors(model))
-        self.num_variants = num_variants if split == "train" and setting == "natural" else 0
+        self.num_variants = num_variants if split == "train" else 0
         self.varied = split == "train"
         if len(self.placeholders) < (needed := 2 if self.pair_p else 1):
             given = ", ".join(map(repr, self.placeholders)) or "none"
@@ -138,7 +143,7 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
     def _caption(self, num_people: int, draws: torch.Generator) -> str:
         if num_people == 2:
             return pair_caption(self.placeholders[0], self.placeholders[1], draws)
-        if self.setting == "published":
+        if self.captions == "face":
             return caption(pick(TEMPLATES, draws), f"face of {self.placeholders[0]} person")
         return name_caption(self.placeholders[0], draws)
 
@@ -156,13 +161,10 @@ class FaceIdDatasetOneShot(Dataset[Sample]):
     def _view(self, photo: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """A varied photo (3, S, S) and its loss weight (1, S, S)."""
         image, weight = self.pictures[photo], self.weights[photo]
-        if self.setting == "published":
-            weight = torch.ones_like(weight)
         if not self.varied:
             return image, weight
-        if self.setting == "published":
-            return on_black(augment(image, PUBLISHED, draws)[0], draws), weight
-        return augment(image, NATURAL, draws, weight)
+        image, weight = augment(image, self.jitter, draws, weight)
+        return on_black(image, weight, draws) if self.background == "black" else (image, weight)
 
     def _encode_variants(self, model: ModelView) -> None:
         """Latents of ``num_variants`` pictures of each photo, and of as many of it beside another person's."""

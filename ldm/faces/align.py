@@ -27,6 +27,14 @@ ARCFACE_112 = np.array(
 )
 """(5, 2) landmarks that ArcFace networks were trained on, on a 112-px canvas (Deng et al. 2019)."""
 
+PUBLISHED_THETA = np.array(
+    [[1.07695457, -0.03625215, -1.56352194 / 512], [0.03625215, 1.07695457, -5.32134629 / 512]], np.float64
+)
+"""(2, 3) from crop to 512-px FFHQ picture, both from -1 to 1: how CelebBasis crops what its face network sees.
+
+It was meant the other way round and for pixels, so faces come out smaller than the network knows them.
+"""
+
 Points = NDArray[np.float32] | NDArray[np.float64]
 
 
@@ -57,6 +65,21 @@ def arcface_matrix(points: Points, size: int = 112) -> NDArray[np.float64]:
 def arcface_crop(image: Image.Image, points: Points, size: int = 112) -> Image.Image:
     """The five-point ArcFace crop, ``size`` x ``size``; outside of the picture is black."""
     return warp(image, arcface_matrix(points, size), size, border="black")
+
+
+def published_matrix(points: Points) -> NDArray[np.float64]:
+    """(2, 3) matrix from the picture to the 112-px crop that CelebBasis shows its face network."""
+    turn, shift = np.linalg.inv(PUBLISHED_THETA[:, :2]), PUBLISHED_THETA[:, 2]
+    signed = np.vstack([np.column_stack([turn, -turn @ shift]), [0.0, 0.0, 1.0]])  # both canvases from -1 to 1
+    from_pixels = np.array([[2 / 511, 0.0, -1.0], [0.0, 2 / 511, -1.0], [0.0, 0.0, 1.0]])
+    to_pixels = np.array([[111 / 2, 0.0, 111 / 2], [0.0, 111 / 2, 111 / 2], [0.0, 0.0, 1.0]])
+    to_ffhq = np.vstack([similarity(points, FFHQ_512), [0.0, 0.0, 1.0]])
+    return np.asarray((to_pixels @ signed @ from_pixels @ to_ffhq)[:2], np.float64)
+
+
+def published_crop(image: Image.Image, points: Points) -> Image.Image:
+    """The crop, 112 x 112, for layers that were trained on it; outside of the picture is black."""
+    return warp(image, published_matrix(points), 112, border="black")
 
 
 def ffhq_quad(points: Points) -> NDArray[np.float64]:

@@ -1,14 +1,15 @@
 """One small interface to faces: find them, crop them, describe them. A detector and an encoder behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ldm.faces.align import arcface_crop
+from ldm.faces.align import arcface_crop, published_crop
 from ldm.faces.detect import Face, FaceDetector, YuNet
 from ldm.faces.encode import FaceEncoder, arcface, sface
 from ldm.faces.glint360k import NAME as GLINT360K
@@ -20,6 +21,28 @@ BUILT_IN = "yunet-sface"
 PREFERRED_PACKS = ("antelopev2", "buffalo_l")
 """Looked for by ``auto`` after celeb basis' own network, best first: antelopev2's glintr100 is of its family."""
 
+FaceCrop = Literal["five_points", "published"]
+"""How a face is cut out for its network: as it was trained, or as CelebBasis did."""
+_CROPS = {"five_points": arcface_crop, "published": published_crop}
+
+
+@dataclass(frozen=True)
+class FaceVectors:
+    """What the vectors of a backend are: those of different names cannot be compared.
+
+    Attributes:
+        name: the network's, with "@published" behind it for that crop.
+        dim: how many numbers.
+    """
+
+    name: str
+    dim: int
+
+
+def network_of(vectors: str) -> str:
+    """The network that makes vectors of this name, however it is shown the face."""
+    return vectors.partition("@")[0]
+
 
 @dataclass(frozen=True)
 class FaceBackend:
@@ -28,12 +51,40 @@ class FaceBackend:
     Attributes:
         name: "yunet-sface", "glint360k", the insightface pack's name, or "PACK+glint360k".
         detector: finds faces, largest first.
-        encoder: turns 112-px ArcFace crops into unit vectors.
+        encoder: turns 112-px crops into unit vectors.
+        crop: how a face is cut out for the encoder.
     """
 
     name: str
     detector: FaceDetector
     encoder: FaceEncoder
+    crop: FaceCrop = "five_points"
+
+    @property
+    def vectors_name(self) -> str:
+        """What its vectors are called; known without loading a network."""
+        return self.encoder.name if self.crop == "five_points" else f"{self.encoder.name}@{self.crop}"
+
+    @property
+    def vectors(self) -> FaceVectors:
+        """Name and size of its vectors."""
+        return FaceVectors(self.vectors_name, self.encoder.dim)
+
+    def with_crop(self, crop: FaceCrop) -> "FaceBackend":
+        """The same networks, shown faces in this way."""
+        return replace(self, crop=crop)
+
+    def for_vectors(self, name: str) -> "FaceBackend":
+        """The same networks, shown faces as vectors called ``name`` need it.
+
+        Raises:
+            ValueError: they are another network's.
+        """
+        crop: FaceCrop = "published" if name.endswith("@published") else "five_points"
+        found = self.with_crop(crop)
+        if found.vectors_name != name:
+            raise ValueError(f"face vectors of {name} are needed, {self.name} gives those of {found.vectors_name}")
+        return found
 
     def faces(self, image: Image.Image) -> list[Face]:
         """All faces in ``image`` (RGB), largest first."""
@@ -45,7 +96,7 @@ class FaceBackend:
 
     def describe(self, image: Image.Image, face: Face) -> NDArray[np.float32]:
         """Unit vector (F,) of ``face``, found in ``image`` (RGB)."""
-        return np.asarray(self.encoder([np.asarray(arcface_crop(image, face.points))])[0], np.float32)
+        return np.asarray(self.encoder([np.asarray(_CROPS[self.crop](image, face.points))])[0], np.float32)
 
     def describe_all(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """(N, F) unit vectors of the largest face of each of ``images`` (RGB).

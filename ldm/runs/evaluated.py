@@ -14,6 +14,7 @@ from evaluation.task_prompts import TaskPrompt, in_plain_words, named_in
 from ldm.data.choice import choose_people
 from ldm.data.manifest import Record, group_people, read_people
 from ldm.data.photo_folders import read_folders
+from ldm.faces.backend import network_of
 from ldm.faces.photos import list_photos
 from ldm.modules.artifacts import read_artifact
 from ldm.runs.best_mark import CHOOSER
@@ -138,7 +139,8 @@ def _encoders_in(folder: RunFolder) -> set[str]:
         except ValueError as error:
             logger.warning("%s", error)
             continue
-        return {str(file.metadata["face_encoder"]) for file in files if file.metadata.get("face_encoder")}
+        named = (file.metadata.get("face_encoder") for file in files)
+        return {network_of(vectors) for vectors in named if vectors}
     return set()
 
 

@@ -181,12 +181,11 @@ def photo_vectors(model: Any, photos: Sequence[Path]) -> Tensor:
             "a new face needs the layers, which this run's files do not hold: train with test_mode image or all, or "
             "choose among the people it has learned"
         )
-    if (here := model.face_encoder_name) != (made := manager.face_encoder_name):
-        raise ValueError(
-            f"the run's layers take face vectors of {made}, but its face_backend {model.face_backend!r} gives those of "
-            f"{here} here"
-        )
-    return torch.as_tensor(manager.face_vectors(describe_photos(photos, model.faces)))
+    try:
+        faces = model.faces.for_vectors(manager.face_encoder_name)
+    except ValueError as error:
+        raise ValueError(f"the run's layers: {error} (face_backend {model.face_backend!r})") from error
+    return torch.as_tensor(manager.face_vectors(describe_photos(photos, faces)))
 
 
 def _require_placeholders(manager: Any, num_people: int) -> None:

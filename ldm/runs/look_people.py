@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 
 from evaluation.judges import load_judge
 from evaluation.scores import PromptJudge
+from ldm.faces.backend import network_of
 from ldm.models.diffusion.pipelines import placeholders_of
 from ldm.runs.likeness import evenly, photos_of, references_of, words_of
 from ldm.runs.load import knows_people, manager_of
@@ -54,7 +55,7 @@ def scorer_of_run(
     words = words_for(model, evenly(list(photos), max_people), words_of(trainer))
     scorer = Scorer(judge, references, words, plan, model.sample_size_px, prompt_judge)
     scorer.check(model)
-    if knows_people(model) and judge.encoder_name == manager_of(model).face_encoder_name:
+    if knows_people(model) and judge.encoder_name == network_of(manager_of(model).face_encoder_name):
         logger.warning(
             "best checkpoint: the judge (%s) is the network that conditions; fine for choosing, not for claims",
             judge.name,

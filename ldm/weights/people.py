@@ -163,7 +163,7 @@ def has_layers(path: Path) -> bool:
 def read_layers(path: Path, basis: CelebBasis) -> Artifact:
     """The layers in a published file of mode ``image``, as our own file: they make coefficients of any face.
 
-    They take the face vectors of the published network, glint360k.
+    They take the vectors of the published network, glint360k, of faces cut out as CelebBasis did.
 
     Raises:
         FileNotFoundError: no such file.
@@ -180,7 +180,10 @@ def read_layers(path: Path, basis: CelebBasis) -> Artifact:
     wanted = basis.num_vectors * basis.num_components
     if (given := len(state["stylegan_mlp.net.0.bias"])) != wanted:
         raise ValueError(f"{path} gives {given} coefficients, this basis takes {wanted} (E * K)")
-    metadata = _metadata(basis, "unit", list(SUGGESTED)) | {"test_mode": "image", "face_encoder": GLINT360K}
+    metadata = _metadata(basis, "unit", list(SUGGESTED)) | {
+        "test_mode": "image",
+        "face_encoder": f"{GLINT360K}@published",
+    }
     return Artifact("embeddings", {ours: state[theirs].detach().float() for theirs, ours in LAYERS.items()}, metadata)
 
 

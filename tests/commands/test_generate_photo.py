@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from ldm import load
+from ldm.faces.encode import OnnxEncoder
+from ldm.modules.embedding_manager import EmbeddingManagerId
 from tests.commands.generating import generate, pixels, refused, samples
 from tests.tiny_model import train_people
 
@@ -84,8 +88,21 @@ def test_photos_that_cannot_be_used(
 def test_layers_for_other_face_vectors(
     capsys: pytest.CaptureFixture[str], image_run: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ldm.models.diffusion.ddpm import LatentDiffusion
-
-    monkeypatch.setattr(LatentDiffusion, "face_encoder_name", "glintr100")
+    monkeypatch.setattr(OnnxEncoder, "name", property(lambda _: "glintr100", lambda *_: None), raising=False)
     said = refused(capsys, "--run", image_run, "--prompt", "sks", "--photo", photos[0])
-    assert "layers take face vectors of sface, but its face_backend 'yunet-sface' gives those of glintr100" in said
+    assert "face vectors of sface are needed, yunet-sface gives those of glintr100" in said
+
+
+def test_layers_trained_on_the_published_crop_are_shown_it(
+    image_run: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = load(image_run, photos=photos[:1]).people
+    taken = EmbeddingManagerId._load_head
+
+    def on_the_published_crop(manager: Any, tensors: Any, metadata: Any) -> None:
+        taken(manager, tensors, {**metadata, "face_encoder": f"{metadata['face_encoder']}@published"})
+
+    monkeypatch.setattr(EmbeddingManagerId, "_load_head", on_the_published_crop)
+    published = load(image_run, photos=photos[:1]).people
+    assert published.shape == usual.shape
+    assert not torch.allclose(published, usual)

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ldm.config import load_config
-from ldm.config.published import MOVED, PUBLISHED_KEYS, SINCE
+from ldm.config.published import FACES_SINCE, MOVED, PUBLISHED_KEYS, SINCE
 from ldm.config.schema import complaint, signature_of
 from ldm.util import get_obj_from_str
 from main import main
@@ -90,8 +90,11 @@ def test_the_table_names_classes_that_are_there_and_keys_that_are_not():
     for name, target in targets.items():
         taken = signature_of(get_obj_from_str(target)).parameters
         assert PUBLISHED_KEYS[name].keys() & taken.keys() == set(), f"{name} takes these again"
-    for name, (key, value) in SINCE.items():
-        assert complaint(signature_of(get_obj_from_str(targets[name])).parameters[key], value) is None
+    for name, values in SINCE.items():
+        parameters = signature_of(get_obj_from_str(targets[name])).parameters
+        for key, value in values.items():
+            assert complaint(parameters[key], value) is None
+            assert parameters[key].default != value, "no difference"
     for target in MOVED.values():
         assert callable(get_obj_from_str(target))
 
@@ -188,10 +191,13 @@ lightning:
 
 
 WEIGHTS = "model.params.ckpt_path=weights/sd"
+FACES_NOT_SAID = (
+    "background: black, background_weight: 1.0, augmentation: published, captions: face, num_variants: 0, pair_p: 0.0"
+)
 NOT_SAID = (
-    "not in this file, so our own values are used: model.params.personalization_config.params.coefficient_scale, "
-    "data.params.train.params.setting, data.params.validation.params.setting; the published values "
-    "(coefficient_scale: unit, setting: published) are in configs/stable-diffusion/aigc_id.yaml"
+    "not in this file, so our own values are used; the published ones, as in configs/stable-diffusion/aigc_id.yaml, "
+    "are model.params (face_crop: published); model.params.personalization_config.params (coefficient_scale: unit); "
+    f"data.params.train.params ({FACES_NOT_SAID}); data.params.validation.params ({FACES_NOT_SAID})"
 )
 
 
@@ -218,7 +224,9 @@ def test_what_it_says_is_kept(write):
 
 def test_what_a_file_says_itself_is_not_warned_of(write, caplog, root):
     ours = ("model.params.personalization_config.params.coefficient_scale=unit",)
-    ours += tuple(f"data.params.{split}.params.setting=published" for split in ("train", "validation"))
+    ours += ("model.params.face_crop=published",)
+    for split in ("train", "validation"):
+        ours += tuple(f"data.params.{split}.params.{key}={value}" for key, value in FACES_SINCE.items())
     with caplog.at_level(logging.WARNING, "ldm.config"):
         load_config([write(OLD_FILE)], [WEIGHTS, *ours])
         load_config([root / "configs" / "stable-diffusion" / "celeb_basis.yaml"])

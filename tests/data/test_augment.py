@@ -117,8 +117,9 @@ def test_faces_on_black_have_the_published_sizes() -> None:
     image = torch.ones(3, 512, 512)
     heights, widths = [], []
     for n in range(80):
-        canvas = on_black(image, generator(n))
+        canvas, mask = on_black(image, image[:1], generator(n))
         face = canvas[0] > -1
+        assert mask.eq(1).all(), "a mask of one value stays"
         rows, columns = face.any(1).nonzero().flatten(), face.any(0).nonzero().flatten()
         height, width = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
         assert (canvas[:, face] > 0.99).all()
@@ -132,13 +133,23 @@ def test_faces_on_black_have_the_published_sizes() -> None:
 
 def test_faces_on_black_lie_anywhere() -> None:
     image = torch.ones(3, 32, 32)
-    seen = torch.stack([on_black(image, generator(n))[0] > -1 for n in range(300)]).float().mean(0)
+    seen = torch.stack([on_black(image, image[:1], generator(n))[0][0] > -1 for n in range(300)]).float().mean(0)
     assert (seen > 0.01).all()
 
 
 def test_the_smallest_pictures_still_hold_a_face() -> None:
     for n in range(50):
-        assert (on_black(torch.ones(3, 8, 8), generator(n)) > 0.99).any()
+        assert (on_black(torch.ones(3, 8, 8), torch.ones(1, 8, 8), generator(n))[0] > 0.99).any()
+
+
+def test_the_mask_lies_where_the_face_does() -> None:
+    mask = torch.full((1, 64, 64), 0.3)
+    mask[:, 16:48, 16:48] = 1
+    for n in range(20):
+        canvas, moved = on_black(mask.expand(3, -1, -1), mask, generator(n))
+        assert moved.shape == (1, 64, 64)
+        assert moved.min() == pytest.approx(0.3)
+        torch.testing.assert_close(moved[0][canvas[0] > 0], canvas[0][canvas[0] > 0])
 
 
 def test_the_weight_is_one_on_the_face_and_low_far_from_it() -> None:

@@ -2,23 +2,30 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+import torch
 import yaml
 from omegaconf import OmegaConf
 from transformers import CLIPTokenizer
 
+from ldm.config.published import FACES_SINCE
 from ldm.data.face_id import FaceIdDatasetStyleGAN3
 from ldm.modules.optimizer import AdamW
 from ldm.runs.train import scaled_learning_rate
 from ldm.weights.compvis import LIKE_SD1
 from tests.data.people import PUBLISHED_CAPTIONS, WORDS, Model, data, draws
 
+PUBLISHED: dict[str, Any] = FACES_SINCE
+
 
 def test_a_run_has_the_published_numbers(people: Path, root: Path) -> None:
     """Celeb basis, number 17: batches, learning rate, steps, saves and the one look."""
     tree: dict[str, Any] = yaml.safe_load((root / "configs/stable-diffusion/aigc_id.yaml").read_text())
     params = tree["data"]["params"]
+    assert tree["model"]["params"]["face_crop"] == "published"
+    assert {key: params["train"]["params"][key] for key in PUBLISHED} == PUBLISHED
     train = params["train"]["params"]
-    dataset = data(people, setting=train["setting"], num_ids=train["num_ids"], repeats=train["repeats"])
+    dataset = data(people, **{key: train[key] for key in (*PUBLISHED, "num_ids", "repeats")})
     batch = params["batch_size"]
     assert (len(dataset.people), batch) == (2, 2)
     one_photo = train["repeats"] * train["num_ids"]
@@ -45,7 +52,7 @@ def test_published_captions_have_eight_to_eleven_tokens() -> None:
 
 def test_published_faces_lie_on_black_and_are_made_anew(people):
     model = Model(64)
-    dataset = data(people, model=model, setting="published", num_ids=2)
+    dataset = data(people, model=model, **PUBLISHED, num_ids=2)
     assert model.encoded == 0
     heights = []
     for sample in draws(dataset, 120):
@@ -62,12 +69,53 @@ def test_published_faces_lie_on_black_and_are_made_anew(people):
 
 
 def test_all_published_captions_are_used(people):
-    dataset = data(people, setting="published")
+    dataset = data(people, **PUBLISHED)
     assert {sample["caption"] for sample in draws(dataset, 800)} == PUBLISHED_CAPTIONS
 
 
+@pytest.mark.parametrize("option", PUBLISHED)
+def test_each_difference_is_one_option(people: Path, option: str) -> None:
+    """Of a sample, what the option says changes, and nothing else of what one can tell apart."""
+    ours = draws(data(people, pair_p=0.5, num_variants=2), 40)
+    other = draws(data(people, **{"pair_p": 0.5, "num_variants": 2, option: PUBLISHED[option]}), 40)
+    seen = {name: [traits(sample)[name] for sample in other] for name in traits(other[0])}
+    usual = {name: [traits(sample)[name] for sample in ours] for name in traits(ours[0])}
+    changed = {name for name in seen if set(seen[name]) != set(usual[name])}
+    expected: dict[str, set[str]] = {
+        "background": {"black"},
+        "background_weight": {"flat"},
+        "augmentation": set(),
+        "captions": {"plain"},
+        "num_variants": {"encoded"},
+        "pair_p": {"places"},
+    }
+    assert changed == expected[option]
+
+
+def test_published_augmentation_is_the_weaker(people: Path) -> None:
+    """How far the colours of one photo's pictures lie apart."""
+    spread = {}
+    for setting in ("natural", "published"):
+        dataset = data(people, augmentation=setting, pair_p=0.0, num_variants=0)
+        colours = [sample["image"].mean((1, 2)) for n, sample in enumerate(draws(dataset, 200)) if n % 4 == 0]
+        spread[setting] = float(torch.stack(colours).std(0).mean())
+    assert 0 < spread["published"] < 0.8 * spread["natural"]
+
+
+def traits(sample: dict[str, Any]) -> dict[str, Any]:
+    """What tells the settings apart."""
+    picture = sample["latents"] if "latents" in sample else sample["image"]
+    return {
+        "black": bool((picture[:, 0] == -1).all() or (picture[:, -1] == -1).all()),
+        "flat": bool((sample["loss_weight"] == 1).all()),
+        "plain": sample["caption"] == "a photo of sks",
+        "encoded": "latents" in sample,
+        "places": len(sample["ids"]),
+    }
+
+
 def test_published_val_is_not_varied(people):
-    dataset = data(people, setting="published", split="val", repeats=1)
+    dataset = data(people, **PUBLISHED, split="val", repeats=1)
     assert dataset[2]["image"].equal(dataset.pictures[2])
 
 

@@ -10,6 +10,7 @@ from ldm.faces.align import (
     arcface_matrix,
     ffhq_crop,
     ffhq_matrix,
+    published_matrix,
     similarity,
 )
 
@@ -49,6 +50,14 @@ def test_the_crops_size_follows_the_wider_of_eyes_and_mouth():
     narrow[:2, 0] = 256 + (narrow[:2, 0] - 256) * 0.5  # turned aside: the eyes come closer, the crop must not
     full, turned = ffhq_matrix(FFHQ_512), ffhq_matrix(narrow)
     assert turned[0, 0] < 1.15 * full[0, 0]
+
+
+def test_the_published_crop_lies_where_it_was_measured():
+    """Celeb basis, number 15: faces come out small and high."""
+    moved = apply(published_matrix(FFHQ_512), FFHQ_512)
+    expected = [(42.97, 53.32), (68.35, 52.52), (56.30, 67.81), (45.53, 79.75), (68.06, 78.94)]
+    np.testing.assert_allclose(moved, expected, atol=0.006)
+    np.testing.assert_allclose(apply(published_matrix(TILTED), TILTED), expected, atol=0.006)
 
 
 def test_points_on_one_spot_are_an_error():

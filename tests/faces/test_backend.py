@@ -7,7 +7,7 @@ from PIL import Image
 
 from ldm.faces import backend as backend_module
 from ldm.faces import encode
-from ldm.faces.backend import FaceBackend, load_backend
+from ldm.faces.backend import FaceBackend, load_backend, network_of
 from ldm.faces.insightface_pack import PackError
 from tests.faces.nets import save_recognition, save_scrfd
 
@@ -33,6 +33,18 @@ def test_the_built_in_backend_finds_and_describes(built_in, astronaut, hopper):
     assert vectors[0].shape == (128,)
     assert vectors[0].dtype == np.float32
     assert vectors[0] @ vectors[1] < 0.3
+
+
+def test_vectors_of_the_published_crop_have_a_name_of_their_own(built_in, hopper):
+    published = built_in.with_crop("published")
+    assert (built_in.vectors.name, published.vectors.name, published.vectors.dim) == ("sface", "sface@published", 128)
+    assert network_of(published.vectors_name) == network_of(built_in.vectors_name) == "sface"
+    face = built_in.largest(hopper)
+    assert 0.3 < built_in.describe(hopper, face) @ published.describe(hopper, face) < 0.99
+    assert built_in.for_vectors("sface@published") == published
+    assert published.for_vectors("sface") == built_in
+    with pytest.raises(ValueError, match="of glint360k@published are needed, yunet-sface gives those of sface@publ"):
+        built_in.for_vectors("glint360k@published")
 
 
 def test_networks_are_loaded_at_first_use(monkeypatch, astronaut):

@@ -189,7 +189,8 @@ def test_published_layers_for_new_faces(basis: CelebBasis, tmp_path: Path) -> No
     expected = torch.nn.functional.leaky_relu(plain, 0.2).view(3, E, K)
     assert torch.allclose(head(faces), expected / expected.norm(dim=-1, keepdim=True), atol=1e-6)
     told = {key: artifact.metadata[key] for key in ("test_mode", "face_encoder", "coefficient_scale", "basis")}
-    assert told == {"test_mode": "image", "face_encoder": "glint360k", "coefficient_scale": "unit", "basis": basis.hash}
+    crop = "glint360k@published"
+    assert told == {"test_mode": "image", "face_encoder": crop, "coefficient_scale": "unit", "basis": basis.hash}
 
 
 def test_layers_that_cannot_be_read(basis: CelebBasis, tmp_path: Path) -> None:

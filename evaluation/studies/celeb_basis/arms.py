@@ -61,7 +61,7 @@ FREE_ARM = Arm("free", "free vectors", kind="free", people_per_run=1)
 """Textual inversion: the vectors themselves are learned, from the names' mean on, by one run a person."""
 DIFFERENCES = (
     Arm("unit", "ours, coefficients of norm 1", overrides=(f"{MANAGER}.params.coefficient_scale=unit",)),
-    Arm("black", "ours, faces on black", overrides=(f"{DATA}.setting=published",)),
+    Arm("black", "ours, faces on black", overrides=(f"{DATA}.background=black",)),
 )
 """Ours with one thing as published."""
 

@@ -32,6 +32,7 @@ TAKEN = {
     "objective_config",
     "optimizer_config",
     "caption_dropout",
+    "face_crop",
     "seed",
 }
 """Of the model's parameters those in which arms may differ: the networks are read once."""
@@ -122,6 +123,7 @@ class Learner:
                     f"arm {arm.key}: model.params.{key} is {params[key]}, but arms share a model with {default}"
                 )
         model, stage = self.model, self.model.cond_stage_model
+        model.faces = model.faces.with_crop(params.get("face_crop", "five_points"))
         pl.seed_everything(SEED, verbose=False)
         known = {"tokenizer": stage.tokenizer, "text_encoder": stage.transformer}
         found = instantiate_from_config(params["cond_stage_config"], **known, model_celeb_txt=model_names(model))
@@ -130,7 +132,7 @@ class Learner:
             tokenizer=stage.tokenizer,
             max_length=stage.max_length,
             basis=basis_of(found.celeb_basis, arm.axes, arm.num_components, model),
-            face_encoder=lambda: model.faces.encoder,
+            face_encoder=lambda: model.faces.vectors,
         )
         model.personalization.attach(model.unet, stage.transformer)
         for name, default in (("objective", DiffusionObjective), ("optimizer", AdamW)):
@@ -147,7 +149,7 @@ class Learner:
 
     def _data_of(self, node: Mapping[str, Any]) -> Any:
         """The data of a config; made once where arms share it."""
-        key = repr(node)
+        key = f"{self.model.face_encoder_name} {node!r}"
         if key not in self._data:
             self._data[key] = instantiate_from_config(node)
             self._data[key].inject(model=self.model)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ldm.batch import Batch, Conditioning
 from ldm.config import Injected
-from ldm.faces.backend import FaceBackend, load_backend
+from ldm.faces.backend import FaceBackend, FaceCrop, load_backend
 from ldm.models.diffusion.attention import suit_device
 from ldm.models.diffusion.export import export_run
 from ldm.models.diffusion.kept import basis_of, keep_only, require_kept
@@ -44,6 +44,7 @@ class LatentDiffusion(pl.LightningModule):
         objective_config: node of the loss, see :class:`ldm.modules.objective.DiffusionObjective`.
         cond_stage_config: node of the text side, see :class:`ldm.modules.encoders.modules.FrozenCLIPEmbedder`.
         face_backend: whose face vectors the method takes, see :func:`ldm.faces.backend.load_backend`.
+        face_crop: how that network is shown a face: cut out by its five points, or as CelebBasis did.
         caption_dropout: share of captions replaced by the empty one, for classifier-free guidance.
         dropout_kind: ``rate`` drops each caption with that chance, ``share`` that share of each batch, rounded down.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more time.
@@ -62,6 +63,7 @@ class LatentDiffusion(pl.LightningModule):
         objective_config: Mapping[str, Any] | None = None,
         cond_stage_config: Mapping[str, Any] | None = None,
         face_backend: str = "auto",
+        face_crop: FaceCrop = "five_points",
         caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
         dropout_kind: Dropout = "rate",
         gradient_checkpointing: bool = False,
@@ -85,7 +87,7 @@ class LatentDiffusion(pl.LightningModule):
         )
         objective = objective_config or {"target": "ldm.modules.objective.DiffusionObjective"}
         self.objective: DiffusionObjective = instantiate_from_config(objective)
-        self.face_backend, self.only_draw = face_backend, only_draw
+        self.face_backend, self.face_crop, self.only_draw = face_backend, face_crop, only_draw
         self.personalization = self._build_personalization(personalization_config)
         self._freeze_all_but_trained()
         if gradient_checkpointing:
@@ -94,7 +96,7 @@ class LatentDiffusion(pl.LightningModule):
     @cached_property
     def faces(self) -> FaceBackend:
         """The networks that find and describe faces, loaded at first use."""
-        return load_backend(self.face_backend)
+        return load_backend(self.face_backend).with_crop(self.face_crop)
 
     def _build_personalization(self, config: Mapping[str, Any] | None) -> Personalization:
         """The method, given what the model knows."""
@@ -104,7 +106,7 @@ class LatentDiffusion(pl.LightningModule):
             "tokenizer": self.cond_stage_model.tokenizer,
             "max_length": self.cond_stage_model.max_length,
             "basis": self.cond_stage_model.celeb_basis,
-            "face_encoder": None if self.only_draw else lambda: self.faces.encoder,
+            "face_encoder": None if self.only_draw else lambda: self.faces.vectors,
         }
         method: Personalization = instantiate_from_config(config, **injected, injected=injected)
         return method
@@ -130,7 +132,7 @@ class LatentDiffusion(pl.LightningModule):
         suit_device(self.unet, self.cond_stage_model.transformer, self.trainer.strategy, self.compile_unet)
 
     def on_train_epoch_start(self) -> None:
-        """Lightning puts everything into training mode; frozen networks go back."""
+        """Frozen networks go back from the training mode that Lightning puts everything into."""
         self._set_modes()
 
     @property
@@ -233,18 +235,15 @@ class LatentDiffusion(pl.LightningModule):
 
     @property
     def face_encoder_name(self) -> str:
-        """The network whose face vectors the method takes."""
-        return str(self.faces.encoder.name)
+        """The network whose face vectors the method takes, and how it is shown a face."""
+        return self.faces.vectors_name
 
     def describe_faces(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """(N, F) unit face vectors of aligned pictures."""
         return self.faces.describe_all(pictures)
 
     def encode_pictures(self, images: Tensor) -> Tensor:
-        """(N, c, h, w) scaled latents, posterior means, of pictures (N, 3, H, W) in [-1, 1].
-
-        Data sets ask before Lightning moves the model: the first stage goes to the trainer's device ahead of the rest.
-        """
-        if self._trainer is not None:
+        """(N, c, h, w) scaled latents, posterior means, of pictures (N, 3, H, W) in [-1, 1]."""
+        if self._trainer is not None:  # data sets ask before Lightning moves the model: the first stage goes ahead
             self.first_stage_model.to(self.trainer.strategy.root_device)
         return encode(self.first_stage_model, images)

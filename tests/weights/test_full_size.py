@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from ldm.weights.compvis import LIKE_SD1
+from ldm.weights.compvis import LIKE_SD1, empty_networks
+from ldm.weights.lora_files import read_lora, write_diffusers_lora
+from ldm.weights.lora_kohya import write_kohya
+from ldm.weights.lora_layers import Lora, LoraLayer
 from ldm.weights.read import read_model
 from ldm.weights.single import write_model
 from ldm.weights.tensors import read_tensors
+from ldm.weights.textual_inversion import Embedding, read_embedding, write_embedding
 from tests.conftest import needs_shared
 from tests.weights.sd1_files import write_single
 
@@ -54,6 +58,31 @@ def test_through_a_folder_and_back_bit_by_bit(full_size: Path, tmp_path: Path) -
     given = read_tensors(full_size).tensors
     assert again.keys() == given.keys()
     assert all(again[name].equal(tensor) and again[name].dtype == torch.float16 for name, tensor in given.items())
+
+
+def test_a_lora_and_a_learned_word_of_its_size_there_and_back_bit_by_bit(tmp_path: Path) -> None:
+    attention, layers = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj"), {}
+    draws, networks = torch.Generator().manual_seed(0), empty_networks(LIKE_SD1)
+    for network in ("unet", "text_encoder"):
+        for name, module in networks[network].named_modules():
+            if name.endswith(attention):
+                down, up = (torch.randn(8, module.in_features, generator=draws),
+                            torch.randn(module.out_features, 8, generator=draws))  # fmt: skip
+                layers[f"{network}.{name}"] = LoraLayer(down.half(), up.half(), 4.0)
+    assert len(layers) == 32 * 4 + 12 * 4
+    peft = write_diffusers_lora(tmp_path / "peft.safetensors", Lora(layers, {}))
+    kohya = write_kohya(tmp_path / "kohya.safetensors", read_lora(peft))
+    back = write_diffusers_lora(tmp_path / "back.safetensors", read_lora(kohya))
+    given, again = read_tensors(peft), read_tensors(back)
+    assert given.tensors.keys() == again.tensors.keys()
+    assert all(again.tensors[key].equal(tensor) for key, tensor in given.tensors.items())
+    told = read_tensors(kohya).metadata
+    assert (told["ss_base_model_version"], told["modelspec.architecture"]) == ("sd_v1", "stable-diffusion-v1/lora")
+    word = Embedding("<cat>", torch.randn(4, 768, generator=draws).half(), 499, "sd-v1-4")
+    for form, name in (("a1111", "cat.pt"), ("kohya", "cat.safetensors"), ("diffusers", "last.safetensors")):
+        read = read_embedding(write_embedding(tmp_path / name, word, form))
+        assert (read.vectors.equal(word.vectors), read.token) == (True, "<cat>")
+        word = read
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Where faces come from: LFW by name, CelebA by attributes."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 from ldm.data.celeba import read_celeba
 from ldm.data.people import people_of
 from ldm.data.splits import celeba_splits, legacy_splits, lfw_splits, require_apart, shared_splits
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ def celeba(folder: Path, legacy: bool = False) -> list[Source]:
     pictures = read_celeba(folder)
     people = [picture.identity or picture.path.name for picture in pictures]
     if legacy:
+        if nameless := sum(picture.identity is None for picture in pictures):
+            logger.warning(
+                "%s: no table says who is on %d of %d pictures: each counts as a person of their own, so that somebody "
+                "may stand in two splits; put identity_CelebA.txt beside the attributes", folder, nameless, len(people),
+            )  # fmt: skip
         splits = legacy_splits(people)
     else:
         if any(picture.partition is None for picture in pictures):

@@ -66,7 +66,7 @@ def test_folders_without_their_data_are_named(tmp_path):
         celeba(tmp_path)
 
 
-def test_celeba_split_the_legacy_way_needs_no_partition(tmp_path):
+def test_celeba_split_the_legacy_way_needs_no_partition(tmp_path, caplog):
     rows = {f"{i}.jpg": [] for i in range(50)}
     write_csv(tmp_path / "list_attr_celeba.csv", rows)
     write_pictures(tmp_path / "img_align_celeba", list(rows))
@@ -75,4 +75,12 @@ def test_celeba_split_the_legacy_way_needs_no_partition(tmp_path):
     ):
         celeba(tmp_path)
     splits = Counter(source.row["split"] for source in celeba(tmp_path, legacy=True))
+    assert "no table says who is on 50 of 50 pictures" in caplog.text
+    (tmp_path / "identity_CelebA.txt").write_text("".join(f"{i}.jpg {i // 2}\n" for i in range(50)))
+    caplog.clear()
+    of_person = {}
+    for source in celeba(tmp_path, legacy=True):
+        of_person.setdefault(source.row["identity"], set()).add(source.row["split"])
+    assert {len(splits) for splits in of_person.values()} == {1}
+    assert caplog.text == ""
     assert splits == {"vae_train": 14, "vae_val": 4, "vae_test": 2, "unet_train": 21, "unet_val": 6, "unet_test": 3}

@@ -46,7 +46,7 @@ def _on_a_terminal(what: str, total: int, brief: bool) -> Iterator[Advance]:
         def advance(count: int) -> None:
             nonlocal done
             done += count
-            progress.update(task, advance=count, rate=f"{done / max(time.monotonic() - started, 1e-9):.1f}/s")
+            progress.update(task, advance=count, rate=f"{told(done / max(time.monotonic() - started, 1e-9))}/s")
 
         yield advance
 
@@ -62,6 +62,11 @@ def _in_a_log(what: str, total: int, every_s: float, brief: bool) -> Advance:
         if now - said >= every_s or (done == total and not (brief and silent)):
             said, silent = now, False
             rate = done / max(now - started, 1e-9)
-            sys.stderr.write(f"{what}: {done}/{total}, {rate:.1f}/s, {(total - done) / rate:.0f} s left\n")
+            sys.stderr.write(f"{what}: {done}/{total}, {told(rate)}/s, {(total - done) / rate:.0f} s left\n")
 
     return advance
+
+
+def told(rate: float) -> str:
+    """Things a second: ``19.0``, and of slow ones ``0.042``."""
+    return f"{rate:.1f}" if rate >= 1 else f"{rate:.2g}"

@@ -13,7 +13,7 @@ def test_lines_in_a_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     with bars.bar("draw", 8) as advance:
         for _ in range(4):
             advance(2)
-    assert capsys.readouterr().err.splitlines() == ["draw: 4/8, 0.3/s, 12 s left", "draw: 8/8, 0.4/s, 0 s left"]
+    assert capsys.readouterr().err.splitlines() == ["draw: 4/8, 0.33/s, 12 s left", "draw: 8/8, 0.4/s, 0 s left"]
 
 
 def test_a_moments_work_leaves_no_line_and_long_work_all_of_them(
@@ -25,7 +25,7 @@ def test_a_moments_work_leaves_no_line_and_long_work_all_of_them(
         with bars.bar("encode", 2, brief=True) as advance:
             advance(1)
             advance(1)
-    assert capsys.readouterr().err.splitlines() == ["encode: 1/2, 0.1/s, 11 s left", "encode: 2/2, 0.2/s, 0 s left"]
+    assert capsys.readouterr().err.splitlines() == ["encode: 1/2, 0.091/s, 11 s left", "encode: 2/2, 0.17/s, 0 s left"]
 
 
 def test_the_first_of_several_processes_tells(

@@ -126,7 +126,10 @@ def scalars(run: Path) -> dict[str, NDArray[np.float64]]:
             if tag.startswith(("train/", "val/")):
                 found.setdefault(tag, []).extend((event.step, event.value) for event in events.Scalars(tag))
     if not found:
-        raise FileNotFoundError(f"{run} has no losses in {TENSORBOARD}/: was it trained with logger: tensorboard?")
+        raise FileNotFoundError(
+            f"{run} has no losses in {TENSORBOARD}/: it was trained with another logger, or for fewer steps than "
+            "lightning.trainer.log_every_n_steps"
+        )
     return {tag: np.array(sorted(dict(values).items()), np.float64) for tag, values in found.items()}
 
 

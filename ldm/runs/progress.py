@@ -10,6 +10,7 @@ from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ldm.bars import told
 from ldm.runs.stats import batch_size
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class StepProgress(ProgressBar):
             found.append(f"loss {float(loss):.4f}")
         if (done := trainer.global_step - self._first_step) > 0:
             seconds, total = (time.monotonic() - self._began) / done, total_steps(trainer)
-            found += [f"{seconds:.2f} s/step", f"{self._pictures / (seconds * done):.1f} pictures/s"]
+            found += [f"{seconds:.2f} s/step", f"{told(self._pictures / (seconds * done))} pictures/s"]
             if total is not None and total > trainer.global_step:
                 found.append(f"{duration(seconds * (total - trainer.global_step))} left")
         return found

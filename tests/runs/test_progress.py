@@ -24,7 +24,7 @@ def test_lines_where_there_is_no_terminal(caplog: pytest.LogCaptureFixture) -> N
     lines = [record.getMessage() for record in caplog.records if record.name == "ldm.runs.progress"]
     assert len(lines) == 2
     assert lines[0].startswith("step 1/3  loss ")
-    assert re.search(r"\d\.\d\d s/step  \d+\.\d pictures/s  \d+ s left$", lines[0])
+    assert re.search(r"\d\.\d\d s/step  \d+\.\d+ pictures/s  \d+ s left$", lines[0])
     assert lines[1].startswith("step 3/3  loss ")
 
 

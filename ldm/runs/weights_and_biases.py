@@ -5,11 +5,12 @@ import logging
 import netrc
 import os
 import secrets
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, build_opener
 
 from PIL import Image
 from pytorch_lightning.loggers import WandbLogger
@@ -110,14 +111,17 @@ def why_offline() -> str | None:
     """Why W&B cannot be reached: told so, no login, no network; None when it can."""
     if os.environ.get("WANDB_MODE", "online") in ("offline", "dryrun"):
         return f"WANDB_MODE={os.environ['WANDB_MODE']}"
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
-    name, port = host.hostname or "", host.port or (80 if host.scheme == "http" else 443)
+    address = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+    name = urlsplit(address).hostname or ""
     if not _has_login(name):
         return "no login: `wandb login` makes one"
     try:
-        socket.create_connection((name, port), timeout=CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        return f"{name} cannot be reached: {error}"
+        asked = Request(f"{address}/", method="HEAD")
+        build_opener().open(asked, timeout=CONNECT_TIMEOUT_S).close()  # by a proxy, if one is set
+    except HTTPError:
+        return None  # it answered
+    except (OSError, ValueError) as error:
+        return f"{name or address} cannot be reached: {getattr(error, 'reason', error)}"
     return None
 
 

@@ -1,9 +1,10 @@
 import json
 import logging
-import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -184,26 +185,42 @@ def test_without_login_it_stays_offline_and_says_so(
     assert "W&B stays offline (no login: `wandb login` makes one); send it later: wandb sync" in caplog.text
     (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password x\n")
     (tmp_path / ".netrc").chmod(0o600)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    assert why_offline() == "api.wandb.ai cannot be reached: no route"
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    assert (why_offline() or "").startswith("127.0.0.1 cannot be reached: [Errno")
 
 
-def refuse(*_: Any, **__: Any) -> None:
-    raise OSError("no route")
+@pytest.fixture
+def answering() -> Iterator[tuple[str, list[str]]]:
+    """A server that knows no page, and what it was asked for."""
+    asked: list[str] = []
 
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
 
-def test_with_login_and_network_it_is_online(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Connection:
-        def close(self) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
 
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_with_login_and_network_it_is_online(
+    monkeypatch: pytest.MonkeyPatch, answering: tuple[str, list[str]], by_proxy: bool
+) -> None:
+    address, asked = answering
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
-    monkeypatch.setenv("WANDB_BASE_URL", "http://wandb.example:8080")
-    asked: list[Any] = []
-    monkeypatch.setattr(socket, "create_connection", lambda place, timeout: asked.append(place) or Connection())
+    monkeypatch.setenv("WANDB_BASE_URL", "http://wandb.invalid" if by_proxy else address)
+    if by_proxy:
+        monkeypatch.setenv("http_proxy", address)
     assert why_offline() is None
-    assert asked == [("wandb.example", 8080)]
+    assert asked == ["http://wandb.invalid/" if by_proxy else "/"]
 
 
 def test_the_environment_may_ask_for_offline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,16 @@ MODELS = {
 }
 """Our words for what diffusers finds; its own names serve for the rest."""
 
+CONDITIONER = "conditioner."
+XL = {
+    "xl_base": (f"{CONDITIONER}embedders.1.model.", f"{CONDITIONER}embedders.0.transformer."),
+    "xl_refiner": (f"{CONDITIONER}embedders.0.model.",),
+    "conditioner of another model": (CONDITIONER,),  # Stable Video Diffusion's, for one
+}
+"""Where Stability's generative-models keep their text encoders; the first that fits."""
+XL_TOLD = {2816: "xl_base", 2560: "xl_refiner"}
+"""By how many numbers its UNet is told beside the context: 1,280 of the text, and 256 for each of six sizes or five."""
+
 Names = Collection[str]
 
 
@@ -91,8 +101,9 @@ def family_of(file: TensorFile) -> Family:
     for family, fits in RULES:
         if fits(names):
             return family
-    if (_starts(UNET)(names) and _starts(VAE)(names)) or _starts("conditioner.")(names):
-        return Family("model", MODELS.get(found := _model_type(names), f"a model of another kind ({found})"))
+    if (_starts(UNET)(names) and _starts(VAE)(names)) or _starts(CONDITIONER)(names):
+        found = _whole_type(names)
+        return Family("model", MODELS.get(found, f"a model of another kind ({found})"))
     if found := _other_model(names):
         return Family("model", f"a model of another kind ({found})")
     for family, fits in PARTS:
@@ -102,6 +113,20 @@ def family_of(file: TensorFile) -> Family:
         return Family("embedding", "a textual inversion in diffusers' form")
     shown = ", ".join(sorted(names)[:3])
     return Family("unknown", f"something unknown ({shown}, ...)" if names else "a file without tensors")
+
+
+def _whole_type(tensors: Mapping[str, Tensor]) -> str:
+    """diffusers' word for a model of several networks, which it tells by a single tensor.
+
+    Where a part of Stable Diffusion XL lacks that one, its other tensors tell; none of them is in Stable Diffusion 1.x.
+    """
+    found = _model_type(tensors)
+    if found not in ("v1", "inpainting"):
+        return found
+    told = tensors.get(f"{UNET}label_emb.0.0.weight")
+    large = next((kind for kind, prefixes in XL.items() if _starts(*prefixes)(tensors)), None)
+    large = large or (XL_TOLD.get(told.shape[-1]) if told is not None else None)
+    return "xl_inpaint" if (found, large) == ("inpainting", "xl_base") else large or found
 
 
 def _model_type(tensors: Mapping[str, Tensor]) -> str:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ldm.weights.family import family_of
+from ldm.weights.family import UNET, family_of
 from ldm.weights.tensors import TensorFile
 
 SD = {
@@ -16,7 +16,8 @@ SD = {
     "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight": (4, 768),
 }
 TO_K = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
-XL = "conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias"
+XL_TEXT = "conditioner.embedders."
+XL = f"{XL_TEXT}1.model.transformer.resblocks.9.mlp.c_proj.bias"
 
 
 def file(shapes: dict[str, tuple[int, ...]], content: Any = None) -> TensorFile:
@@ -33,6 +34,17 @@ CASES = [
         "a Stable Diffusion 1.x for inpainting",
     ),
     (SD | {XL: (4,)}, "model", "a Stable Diffusion XL"),
+    ({f"{XL_TEXT}1.model.ln_final.bias": (1280,)}, "model", "a Stable Diffusion XL"),
+    ({f"{XL_TEXT}0.transformer.text_model.final_layer_norm.bias": (768,)}, "model", "a Stable Diffusion XL"),
+    ({f"{XL_TEXT}0.model.ln_final.bias": (1280,)}, "model", "the refiner of Stable Diffusion XL"),
+    ({f"{XL_TEXT}0.open_clip.model.ln_final.bias": (1024,)}, "model", "a model of another kind (conditioner"),
+    (SD | {f"{UNET}label_emb.0.0.weight": (4, 2816)}, "model", "a Stable Diffusion XL"),
+    (SD | {f"{UNET}label_emb.0.0.weight": (4, 2560)}, "model", "the refiner of Stable Diffusion XL"),
+    (
+        SD | {f"{UNET}input_blocks.0.0.weight": (2, 9, 3, 3), f"{UNET}label_emb.0.0.weight": (4, 2816)},
+        "model",
+        "a Stable Diffusion XL for inpainting",
+    ),
     ({"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": (4, 8)}, "lora", "a LoRA in kohya's form"),
     ({"unet.mid_block.attentions.0.proj_in.lora_A.weight": (4, 8)}, "lora", "a LoRA in diffusers' form"),
     ({"lora_unet_x.hada_w1_a": (4, 8), "lora_unet_x.dora_scale": (4, 1)}, "lora", "a LyCORIS (LoHa)"),

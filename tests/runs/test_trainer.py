@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -6,11 +7,12 @@ import torch
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import ProgressBar
 
+from ldm.config import load_config
 from ldm.runs.checkpoint import CheckpointEvery
 from ldm.runs.ema import Ema
 from ldm.runs.folder import RunFolder
 from ldm.runs.trainer import build_trainer, precision_for
-from tests.runs.tiny import tiny_tree
+from tests.runs.tiny import TinyModel, tiny_tree
 
 
 @pytest.fixture
@@ -54,6 +56,26 @@ def test_a_strategy_is_a_node(run: RunFolder) -> None:
     section = OmegaConf.to_container(OmegaConf.load(Path(__file__).parents[2] / "configs" / "strategy" / "ddp.yaml"))
     section["lightning"]["trainer"] |= {"accelerator": "cpu", "devices": 1, "max_steps": 1}
     assert type(build_trainer(section["lightning"], run).trainer.strategy).__name__ == "Ddp"
+
+
+def test_the_published_schedule_leaves_the_published_files(run: RunFolder, root: Path) -> None:
+    """aigc_id.yaml's own section: 800 steps counted from 0, a file after every 200; without the model's work."""
+    config = load_config([root / "configs" / "stable-diffusion" / "aigc_id.yaml"], required=("model",))
+    section: Any = OmegaConf.to_container(config.lightning)
+    training = build_trainer(section | {"trainer": section["trainer"] | {"accelerator": "cpu"}}, run)
+    real = training.trainer
+    played: Any = SimpleNamespace(
+        global_step=0, max_steps=real.max_steps, max_epochs=real.max_epochs, current_epoch=0, is_last_batch=False,
+        should_stop=False, is_global_zero=True, loggers=[], strategy=real.strategy, callbacks=real.callbacks,
+        save_checkpoint=lambda path, weights_only: path.write_bytes(bytes([played.global_step // 200])),
+    )  # fmt: skip
+    model = TinyModel()
+    for played.global_step in range(1, real.max_steps + 1):
+        training.saves.on_train_batch_end(played, model, None, None, played.global_step - 1)
+    assert played.global_step == 800
+    assert run.steps() == [199, 399, 599, 799]
+    assert [path.name for path in run.exported()] == ["embeddings_gs-799.pt"]
+    assert run.checkpoint().read_bytes() == b"\x04", "the last save is the one after the last step"
 
 
 @pytest.mark.parametrize(

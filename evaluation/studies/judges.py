@@ -55,7 +55,9 @@ def section(found: Sequence[Agreement], reports: Mapping[str, Mapping[str, Any]]
     sets = "; ".join(f"`{name}` on {_people(measured[name])}" for name in judges if name in measured)
     speeds = [report["settings"].get("pictures judged a second") for report in reports.values()]
     known = [speed for speed in speeds if speed is not None]
-    speed = f" Together they judged {min(known):g} to {max(known):g} pictures a second." if known else ""
+    low, high = (min(known), max(known)) if known else (0, 0)
+    rate = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    speed = f" Together they judged {rate} pictures a second, one picture at a time." if known else ""
     people = max(one.people for one in found)
     return f"""
 `python -m ldm study judges EVALUATION...`: pictures of {people} people that `evaluate personalization` drew of

@@ -57,7 +57,7 @@ def test_too_little_to_say():
         agreements([Scored("p", {"a": 1.0})])
 
 
-def evaluation(folder, people=3):
+def evaluation(folder, people=3, speed=3.5):
     rows = [
         {"person": one.person, "judges": {name: {"given": float(v), "others": None} for name, v in one.cosines.items()}}
         for one in scored(people)
@@ -66,21 +66,21 @@ def evaluation(folder, people=3):
     for row in rows:
         row["judges"] = {"yunet+sface": row["judges"]["a"], "yunet+dlib": row["judges"]["b"]}
     folder.mkdir()
-    report = {"kind": "personalization", "scores": rows, "settings": {"pictures judged a second": 3.5}}
+    report = {"kind": "personalization", "scores": rows, "settings": {"pictures judged a second": speed}}
     (folder / "report.json").write_text(json.dumps(report))
     return folder
 
 
 def test_the_section_of_evaluations(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(judges, "replace_section", lambda t, b: document.replace_section(t, b, tmp_path / "m.md"))
-    folders = [evaluation(tmp_path / "one"), evaluation(tmp_path / "two")]
+    folders = [evaluation(tmp_path / "one"), evaluation(tmp_path / "two", speed=5)]
     [found] = judges.run(folders, tmp_path / "out", True)
     assert (found.people, found.scores) == (6, 58), "people of different runs are different people"
     written = (tmp_path / "m.md").read_text()
     assert "## Judge against judge" in written
     assert "of 6 people that `evaluate personalization` drew of\n2 runs" in written
     assert "`yunet+sface` on 1530 people; `yunet+dlib` on 300 people" in written
-    assert "3.5 to 3.5 pictures a second" in written
+    assert "Together they judged 3.5 to 5 pictures a second, one picture at a time." in written
     assert "| yunet+sface, yunet+dlib | 58 | 1.000 |" in capsys.readouterr().out
     assert json.loads((tmp_path / "out/judges.json").read_text())[0]["scores"] == 58
 

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code: 0, 1 after an error, 2 for a wrong option, 130 or 143 after a signal."""
+    """The exit code: 0, 1 after an error, 2 for a wrong option, 130 or 143 after a signal (in the first process)."""
     set_up_logging()
     try:
         options = parse_options(sys.argv[1:] if argv is None else argv)
@@ -125,7 +125,8 @@ def train(
         raise
     if process_rank() == 0:
         print(f"Stopped and saved. Go on: {go_on}" if code else results(run, config))
-    return code
+        return code
+    return 0  # after a signal too: Lightning takes another code for a crash, and kills the first process
 
 
 def results(run: "RunFolder", config: "DictConfig") -> str:

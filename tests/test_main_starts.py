@@ -148,3 +148,15 @@ def test_the_run_that_is_named_at_the_end_is_found(here: Path, capsys: Any, logd
     *_, weights, _, run = shlex.split(command)
     assert weights == "weights/of ours"
     assert find_run(Path(run)).steps() == [0]
+
+
+@pytest.mark.parametrize(("rank", "code"), [(0, 130), (1, 0)])
+def test_only_the_first_process_tells_of_a_signal(
+    here: Path, monkeypatch: pytest.MonkeyPatch, rank: int, code: int
+) -> None:
+    """Lightning kills the first one if another ends with a code: it takes that for a crash."""
+    folder = RunFolder.create(here / "logs", "tiny", OmegaConf.create(tiny_tree()), {})
+    monkeypatch.setenv("LOCAL_RANK", str(rank))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder.path))
+    monkeypatch.setattr("ldm.runs.train.train", lambda *_, **__: 130)
+    assert start(tiny_tree()) == code

@@ -1,6 +1,7 @@
 """The data of a run: data sets from their configs, batches in an order that can be resumed."""
 
 import logging
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -43,6 +44,11 @@ def _together(key: str, values: list[Any]) -> Any:
     return values
 
 
+def leave_ctrl_c_to_the_run(worker: int) -> None:
+    """Have a worker go on after Ctrl-C, which a terminal sends to it too: the run needs its batches to end the step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class ResumableLoader:
     """A ``DataLoader`` that knows how many batches it has handed out, and can go on from there.
 
@@ -70,6 +76,7 @@ class ResumableLoader:
                 batch_sampler=self.sampler,
                 num_workers=self.num_workers,
                 collate_fn=self.collate_fn,
+                worker_init_fn=leave_ctrl_c_to_the_run,
                 persistent_workers=self.num_workers > 0,
                 pin_memory=torch.cuda.is_available(),
                 generator=generator(self.sampler.seed, "workers"),  # else it draws from the global one

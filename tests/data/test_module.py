@@ -1,3 +1,6 @@
+import multiprocessing
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -64,6 +67,19 @@ def test_a_resumed_loader_goes_on_to_the_bit(num_workers: int) -> None:
     assert [torch.equal(a, b) for a, b in zip(rest, whole[2:], strict=True)] == [True, True]
     assert len(list(resumed)) == 4, "only the first iteration after a resume is short"
     stopped.close(), resumed.close()
+
+
+def test_ctrl_c_does_not_end_a_worker() -> None:
+    """A terminal sends it to all processes; without its worker the run could not finish its step."""
+    before = {child.pid for child in multiprocessing.active_children()}
+    handed = ResumableLoader(Dots(), ResumableBatchSampler(11, 1), num_workers=1)
+    batches = iter(handed)
+    next(batches)
+    [worker] = {child.pid for child in multiprocessing.active_children()} - before
+    assert worker is not None
+    os.kill(worker, signal.SIGINT)
+    assert len(list(batches)) == 10
+    handed.close()
 
 
 def test_nothing_is_drawn_from_the_global_generator() -> None:

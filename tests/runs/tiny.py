@@ -106,22 +106,36 @@ class CtrlC(pl.Callback):
 
 
 class Kill(pl.Callback):
-    """Ends the process with a signal while step ``at_step`` (from 0) is going on; SIGKILL leaves it no time to save."""
+    """Ends a process with a signal while step ``at_step`` (from 0) is going on; SIGKILL leaves it no time to save.
 
-    def __init__(self, at_step: int, number: int = signal.SIGKILL) -> None:
-        self.at_step, self.number = at_step, number
+    Args:
+        at_step: when; -1 never.
+        number: the signal.
+        rank: which of the run's processes sends it.
+        group: to all of the process group (the run and its workers), as a terminal does it; else to itself.
+    """
+
+    def __init__(self, at_step: int, number: int = signal.SIGKILL, rank: int = 0, group: bool = False) -> None:
+        self.at_step, self.number, self.rank, self.group = at_step, number, rank, group
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step == self.at_step:
+        if trainer.global_step == self.at_step and trainer.global_rank == self.rank:
             self.at_step = -1
-            os.kill(os.getpid(), self.number)
+            os.killpg(0, self.number) if self.group else os.kill(os.getpid(), self.number)
 
 
 class Record(pl.Callback):
-    """Appends a line to ``path`` for every batch: what it held, and its loss to the last bit."""
+    """Appends a line to ``path`` for every batch: what it held, and its loss to the last bit.
+
+    The second process of a run writes beside it, into ``path`` with ".1" at its end.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
+        if trainer.global_rank:
+            self.path = self.path.with_name(f"{self.path.name}.{trainer.global_rank}")
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
         pixels = batch["image" if "image" in batch else "latents"]

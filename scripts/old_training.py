@@ -6,6 +6,7 @@ DATA = "data.params.train.params"
 CLASS = f"{DATA}.class_config.params"
 OPTIMIZER = "model.params.optimizer_config.params"
 METHOD = "model.params.personalization_config.params"
+SAVE_EVERY = "lightning.modelcheckpoint.params.every_n_train_steps"
 PREVIEWS = "lightning.callbacks.previews.params"
 NO_HUB = "nothing is uploaded: the run's checkpoints/ holds the files to share"
 PRECISION = {
@@ -25,16 +26,17 @@ DREAMBOOTH = Program(
              f"{OPTIMIZER}.weight_decay=0.0", f"{OPTIMIZER}.warmup_steps=0", "data.params.batch_size=1", *CROP],
     runs="output_dir",
     resume="resume_dir",
+    again=["--scale_lr", "false"],
     flags=[
         Flag("-c --class-name", [f'{DATA}.instance_prompt="A sks {{class_name:text}}"',
                                  f'{CLASS}.prompt="A {{class_name:text}}"', f"{CLASS}.faces=any",
-                                 f'{CLASS}.folder="{{output_dir:text}}/class-imgs/{{class_name:text}}"',
                                  f'{PREVIEWS}.prompts=["A sks {{class_name:text}}"]'],
              required=True, example=["water bottle"]),
         Flag("-i --instance-img-dir", ["--data_root", "{instance_img_dir}"], required=True, example=["photos"]),
         Flag("-w --weights", ["--actual_resume", "{weights}"], example=["weights/embedded"]),
         Flag("-d --devices", ["--gpus", "{devices}"], values="*", example=["0", "1"]),
-        Flag("-o --output-dir", default="out/dreambooth", example=["out/mine"]),
+        Flag("-o --output-dir", [f'{CLASS}.folder="{{output_dir:text}}/class-imgs/{{class_name:text}}"'],
+             "out/dreambooth", example=["out/mine"]),
         Flag("-r --resume-dir", example=["out/dreambooth/run1"]),
         Flag("--precision", {"full": PRECISION["no"], "autocast": ["lightning.trainer.precision=auto"]}, "autocast",
              example=["full"]),
@@ -49,8 +51,8 @@ DREAMBOOTH = Program(
         Flag("--learning-rate", ["model.base_learning_rate={learning_rate}"], "5e-5", example=["1e-5"]),
         Flag("-l --lamb", ["model.params.objective_config.params.prior_loss_weight={lamb}"], "1.0", example=["1.5"]),
         Flag("--iterations", ["lightning.trainer.max_steps={iterations}"], "1000", example=["3000"]),
-        Flag("-s --save-every", {"-1": ["lightning.modelcheckpoint.params.every_n_train_steps={iterations}"],
-                                 "*": ["lightning.modelcheckpoint.params.every_n_train_steps={save_every}",
+        Flag("-s --save-every", {"-1": [f"{SAVE_EVERY}=${{{{lightning.trainer.max_steps}}}}"],  # the run's, on a resume
+                                 "*": [f"{SAVE_EVERY}={{save_every}}",
                                        f"{PREVIEWS}.every_n_steps={{save_every}}"]}, "-1", example=["200"]),
         Flag("-t --train-text-encoder", [f"{METHOD}.train_text_encoder=true"], values=0),
     ],

@@ -84,6 +84,7 @@ class Program:
         runs: the option that names where numbered folders ``run1``, ``run2``, ... were made; None: there were none. The
             words may name the next one as ``{folder}``.
         resume: the option that names the folder of a run to go on with.
+        again: words that are said to such a run too, since it does not keep them.
     """
 
     about: str
@@ -92,24 +93,28 @@ class Program:
     calls: str = "main"
     runs: str | None = None
     resume: str | None = None
+    again: Words = ()
 
     def parse(self, name: str, argv: Words) -> tuple[dict[str, Any], list[str]]:
-        """The old options' values, and ``key=value`` apart from them."""
+        """The values of the options that were typed, and ``key=value`` apart from them."""
         parser = argparse.ArgumentParser(prog=name, description=self.about, allow_abbrev=False)
         for flag in self.flags:
             options: dict[str, Any] = {"dest": flag.dest, "required": flag.required, "help": _help(flag)}
-            if flag.values == 0:
-                options["action"] = "store_true"
-            else:
-                options |= {"default": flag.default, "nargs": None if flag.values == 1 else flag.values}
-            parser.add_argument(*flag.names.split(), **options)
-        given, rest = parser.parse_known_args(argv)
+            options |= (
+                {"action": "store_true"} if flag.values == 0 else {"nargs": None if flag.values == 1 else flag.values}
+            )
+            parser.add_argument(*flag.names.split(), default=argparse.SUPPRESS, **options)
+        typed, rest = parser.parse_known_args(argv)
         if wrong := [word for word in rest if not OVERRIDE.match(word)]:
             parser.error(f"{wrong[0]!r} is neither an option nor key=value")
-        return vars(given), rest
+        return vars(typed), rest
+
+    def completed(self, typed: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of all options: where one was not typed, what the old program took."""
+        return {flag.dest: typed.get(flag.dest, False if flag.values == 0 else flag.default) for flag in self.flags}
 
     def translate(self, name: str, argv: Words) -> list[str]:
-        """The words of today's command.
+        """The words of today's command. A run that is gone on with keeps what it has where nothing was typed.
 
         Args:
             name: of the old program.
@@ -118,12 +123,14 @@ class Program:
         Raises:
             ValueError: an option asks for what there is no more.
         """
-        given, rest = self.parse(name, argv)
+        typed, rest = self.parse(name, argv)
+        given = self.completed(typed)
         if self.runs:
             given["folder"] = str(numbered(Path(given[self.runs])))
         old = self.resume and given[self.resume]
-        begin = ["-r", str(old), "-t"] if old else [_fill(word, given) for word in self.command]
-        return [*begin, *(word for flag in self.flags for word in flag.words(given)), *rest]
+        begin = ["-r", str(old), "-t", *self.again] if old else [_fill(word, given) for word in self.command]
+        said = [flag for flag in self.flags if not old or flag.dest in typed]
+        return [*begin, *(word for flag in said for word in flag.words(given)), *rest]
 
 
 class _Value(str):
@@ -163,11 +170,14 @@ def run(name: str, argv: Words | None = None) -> int:
     from ldm.files import write_text
 
     program, argv = programs()[name], list(sys.argv[1:] if argv is None else argv)
-    given, _ = program.parse(name, argv)
+    typed, _ = program.parse(name, argv)
+    given = program.completed(typed)
     folder = None
     if program.runs:
-        folder = Path(given[program.resume]) if program.resume and given[program.resume] else None
-        folder = folder or numbered(Path(given[program.runs]))
+        if program.resume and given[program.resume]:
+            folder, given = Path(given[program.resume]), typed
+        else:
+            folder = numbered(Path(given[program.runs]))
     try:
         words = from_anywhere(program.translate(name, argv), program.calls)
     except ValueError as error:

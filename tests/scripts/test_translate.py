@@ -102,6 +102,32 @@ def test_the_issues_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.data.params.train.params.class_config.params.num == 1000
 
 
+def test_a_run_that_is_gone_on_with_keeps_what_was_not_typed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ldm.runs.folder import RunFolder
+    from ldm.runs.options import parse_options
+    from ldm.runs.settings import config_of
+
+    monkeypatch.chdir(ROOT)
+
+    def options(*words: str) -> Any:
+        return parse_options(PROGRAMS["dreambooth"].translate("dreambooth", ["-c", "cup", "-i", "photos", *words]))
+
+    begun = config_of(options("--learning-rate", "1e-5", "--class-img-count", "3", "-o", "mine", "-l", "2", "-s", "9"))
+    run = RunFolder.create(tmp_path, "old", begun, {})
+
+    def gone_on_with(*words: str) -> Any:
+        return config_of(options("-r", str(run.path), *words), run)
+
+    assert gone_on_with() == begun
+    assert options("-r", str(run.path)).scale_lr is False, "a run does not keep that"
+    longer, rarely = gone_on_with("--iterations", "1500"), gone_on_with("--iterations", "1500", "-s", "-1")
+    assert (longer.lightning.trainer.max_steps, longer.model.base_learning_rate) == (1500, 1e-5)
+    assert longer.lightning.modelcheckpoint.params.every_n_train_steps == 9
+    assert rarely.lightning.modelcheckpoint.params.every_n_train_steps == 1500
+
+
 def test_runs_are_numbered_and_keep_what_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
@@ -121,6 +147,7 @@ def test_runs_are_numbered_and_keep_what_was_typed(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run1", "run2"]
     assert sorted(path.name for path in (tmp_path / "run1").iterdir()) == ["args.yaml", "args2.yaml"]
     assert yaml.safe_load((tmp_path / "run1" / "args.yaml").read_text())["class_name"] == "cup"
+    assert "learning_rate" not in yaml.safe_load((tmp_path / "run1" / "args2.yaml").read_text()), "the run's own holds"
     assert seen[2][:3] == ["-r", str(tmp_path / "run1"), "-t"]
     assert seen[2][-1] == "seed=1"
     assert "$ python main.py --base configs/stable-diffusion/dreambooth.yaml -t" in capsys.readouterr().err

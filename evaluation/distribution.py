@@ -13,6 +13,8 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from evaluation.features import Described
 
+FEWEST = 10
+"""Pictures of a kind that a distance of distributions takes."""
 SUBSETS = 100
 NEAREST = 3
 SEED = 42
@@ -65,8 +67,8 @@ def likeness(first: Described, others: Described) -> Likeness:
     a, b = first.features, others.features
     if len(a) != len(b):
         raise ValueError(f"distances are compared at equal counts: {len(a)} and {len(b)} pictures given")
-    if len(a) < 10:
-        raise ValueError(f"a distance of distributions needs at least 10 pictures, {len(a)} given")
+    if len(a) < FEWEST:
+        raise ValueError(f"a distance of distributions needs at least {FEWEST} pictures, {len(a)} given")
     kernel, low, high = kernel_distance(a, b)
     return Likeness(
         count=len(a),

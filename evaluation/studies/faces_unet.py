@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.distribution import Likeness, likeness
+from evaluation.distribution import FEWEST, Likeness, likeness
 from evaluation.features import FaceFeatures, FeatureNet, Inception
 from evaluation.identity import FaceJudge
 from evaluation.judges import load_judge
@@ -91,10 +91,18 @@ def run(
         out: where pictures go.
         json_file: where the numbers go.
         document: write the sections of docs/measurements.md too.
+
+    Raises:
+        ValueError: there are too few pictures; that is said before any is drawn.
     """
     real, others = alike(
         read_real(pictures, settings.splits), read_real(pictures, settings.other_splits), settings.count
     )
+    if len(real) < FEWEST:
+        raise ValueError(
+            f"{real.name} and {others.name} have {len(real)} pictures each of the same data sets, and a distance of "
+            f"distributions needs at least {FEWEST}: name more splits with --split and --other-split, or another store"
+        )
     model = open_model(run, sd)
     pipeline, net = pipeline_of(model, None, settings.sampler), feature_net(settings.features)
     prompts = prompts_for(settings.prompts, others, len(real), settings.seed)

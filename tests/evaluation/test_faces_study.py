@@ -89,3 +89,26 @@ def test_what_is_missing_is_named(tiny_model, store, tmp_path):
         (["unet", "--pictures", str(store)], "give --run logs/RUN or --sd WEIGHTS"),
     ):
         assert said in str(CliRunner().invoke(app, ["evaluate", *arguments]).exception)
+
+
+def test_too_few_pictures_are_told_before_any_is_drawn(tiny_model, tmp_path, astronaut):
+    photo = np.asarray(astronaut.resize((16, 16)))
+    rows = [
+        {"source": "lfw", "file": f"{n}.jpg", "split": "test" if n < 9 else "train", "name": f"N {n}"}
+        for n in range(30)
+    ]
+    write_store(tmp_path / "few", [(photo, row) for row in rows], {})
+    words = [
+        "evaluate",
+        "unet",
+        "--sd",
+        str(tiny_model),
+        "--pictures",
+        str(tmp_path / "few"),
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    said = str(CliRunner().invoke(app, words).exception)
+    assert "few (test) and few (train) have 9 pictures each of the same data sets" in said
+    assert "at least 10: name more splits with --split" in said
+    assert not (tmp_path / "o").exists(), "nothing is drawn"

@@ -5,29 +5,29 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands import study_action_units, study_best, study_controlnet, study_judges, study_sd1, study_synthetic_gain
+from ldm.commands import (
+    study_action_units,
+    study_best,
+    study_controlnet,
+    study_judges,
+    study_methods,
+    study_sd1,
+    study_synthetic_gain,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Measure: what docs/measurements.md says is written by these.")
 
 Photos = Annotated[Path, typer.Option(help="LFW: one folder a person.")]
 Judges = Annotated[list[str], typer.Option(help="yunet-sface, a pack, or FILE.onnx:imagenet; once a judge.")]
 Weights = Annotated[Path, typer.Option(help="The weights.")]
-People = Annotated[Path, typer.Option(help="Several photos of each person: a sub-folder each, or 00012_id1_#2.jpg.")]
-HeldOut = Annotated[str, typer.Option(help="FILE.onnx:imagenet or another net that took no part in learning.")]
-Labels = Annotated[
-    Path | None, typer.Option(help="CelebA with its labels, for a judge of prompts; else there is none.")
-]
-HowMany = Annotated[int, typer.Option(min=1, help="How many people.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Seeds of training: 23, 24, ...")]
-Each = Annotated[int, typer.Option(min=2, help="Pictures of the plain prompt, and of the class.")]
-Asked = Annotated[int, typer.Option(min=1, help="Pictures of every prompt that asks for something.")]
-DrawingSteps = Annotated[int, typer.Option(min=1, help="Steps of the sampler.")]
 Document = Annotated[bool, typer.Option(help="Write the section of docs/measurements.md too.")]
 
 app.command("action_units")(study_action_units.action_units)
 app.command("best_checkpoint")(study_best.best_checkpoint)
 app.command()(study_controlnet.controlnet)
 app.command()(study_judges.judges)
+app.command("lora_rank")(study_methods.lora_rank)
+app.command()(study_methods.methods)
 app.command()(study_sd1.sd1)
 app.command("synthetic_gain")(study_synthetic_gain.synthetic_gain)
 
@@ -105,66 +105,6 @@ def demo(
     from evaluation.studies.demo import run
 
     run(report)
-
-
-@app.command("lora_rank")
-def lora_rank(
-    photos: People,
-    judge: HeldOut,
-    celeba: Labels = None,
-    people: HowMany = 5,
-    seeds: Seeds = 3,
-    rank: Annotated[list[int] | None, typer.Option(min=1, help="A rank; once a rank. 2, 8, 32 if not given.")] = None,
-    lr: Annotated[list[float] | None, typer.Option(help="A LoRA's learning rate; once each. 1e-3 and 4e-3.")] = None,
-    full_lr: Annotated[list[float] | None, typer.Option(help="The full fine-tune's. 1e-4 and 4e-4.")] = None,
-    look: Annotated[list[int] | None, typer.Option(min=1, help="Look after so many steps. 75, 150, 300.")] = None,
-    each: Each = 6,
-    asked: Asked = 2,
-    drawing_steps: DrawingSteps = 12,
-    sd: Weights = Path("weights/embedded"),
-    out: Annotated[Path, typer.Option(help="Where cells go; what is there is kept.")] = Path(
-        "outputs/studies/lora_rank"
-    ),
-    document: Annotated[bool, typer.Option(help="Write docs/studies/lora_rank.md too.")] = True,
-) -> None:
-    """How high a rank does a LoRA need? Rank x learning rate x steps beside a full fine-tune and the untouched model.
-
-    Stopped, it goes on where it was. A quick look: --people 2 --seeds 1 --rank 4 --lr 4e-3 --full-lr 4e-4 --look 50
-    --each 2 --asked 1 --no-document --out FOLDER.
-    """
-    from evaluation.studies.methods.arms import FULL_RATES, LOOKS, LORA_RATES, RANKS, Design
-    from evaluation.studies.methods.lora_rank import study
-    from evaluation.studies.methods.run import Request
-
-    design = Design(rank or RANKS, lr or LORA_RATES, full_lr or FULL_RATES, sorted(look or LOOKS))
-    trained = list(range(23, 23 + seeds))
-    study(Request(photos, judge, celeba, sd, people, trained, each, asked, drawing_steps, out, document), design)
-
-
-@app.command()
-def methods(
-    photos: People,
-    judge: HeldOut,
-    celeba: Labels = None,
-    people: HowMany = 5,
-    seeds: Seeds = 1,
-    arm: Annotated[list[str] | None, typer.Option(help="Only this method; once each. All if not given.")] = None,
-    each: Each = 6,
-    asked: Asked = 2,
-    drawing_steps: DrawingSteps = 12,
-    sd: Weights = Path("weights/embedded"),
-    out: Annotated[Path, typer.Option(help="Where cells go; what is there is kept.")] = Path("outputs/studies/methods"),
-    document: Annotated[bool, typer.Option(help="Write docs/studies/methods.md too.")] = True,
-) -> None:
-    """DreamBooth, LoRA, textual inversion, celeb basis and their mixtures: likeness, drift of the class, size, cost.
-
-    Stopped, it goes on where it was.
-    """
-    from evaluation.studies.methods.compare import study
-    from evaluation.studies.methods.run import Request
-
-    trained = list(range(23, 23 + seeds))
-    study(Request(photos, judge, celeba, sd, people, trained, each, asked, drawing_steps, out, document), arm)
 
 
 @app.command()

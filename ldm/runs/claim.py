@@ -18,7 +18,9 @@ def claim(out: Path, settings: Mapping[str, Any], name: str = "study.json") -> N
     earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else wanted
     if earlier != wanted:
         changed = ", ".join(
-            f"{key}: {earlier.get(key)} is now {wanted[key]}" for key in wanted if earlier.get(key) != wanted[key]
+            f"{key}: {earlier.get(key)} is now {wanted.get(key)}"
+            for key in earlier | wanted
+            if earlier.get(key) != wanted.get(key)
         )
         raise ValueError(f"{out} holds pictures made with other settings ({changed}): name another folder with --out")
     write_json(file, wanted)

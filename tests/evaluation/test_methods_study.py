@@ -1,8 +1,10 @@
 """The studies of methods: who, how, what comes out of the numbers, and one small study from photos to the page."""
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from PIL import Image
 from evaluation.identity import SeenFace
 from evaluation.studies.methods import arms, compare, lora_rank, run
 from evaluation.studies.methods.arms import BASE, Arm, Design, factorial, methods
-from evaluation.studies.methods.cells import Cell, Cells
+from evaluation.studies.methods.cells import Cell, Cells, Eyes
 from evaluation.studies.methods.people import people_in
 from evaluation.studies.methods.results import Result, read_results, two_way, word
+from evaluation.vision import ClipJudge
 from ldm.config import load_config
+from ldm.runs.claim import claim
 from tests.conftest import ROOT
 
 
@@ -124,6 +128,67 @@ class FakeJudge:
 
     def vectors(self, images: Sequence[Image.Image]) -> list[Any]:
         return [self.vector(image) for image in images]
+
+
+def request_for(out: Path, sd: Path, **given: Any) -> run.Request:
+    return run.Request(Path("photos"), "fake", None, sd, 2, [23], 2, 1, 2, out, False, **given)
+
+
+def test_prompts_and_their_judge_are_settings_only_where_given(tiny_model: Path, tmp_path: Path) -> None:
+    claim(tmp_path, request_for(tmp_path, tiny_model).settings())
+    assert set(json.loads((tmp_path / "study.json").read_text())) == {
+        "sd", "judge", "each", "asked", "drawing_steps", "seed", "weights",
+    }, "cells from before there were prompts are those of the prompts from then"  # fmt: skip
+    changed = request_for(tmp_path, tiny_model, prompts=["a photo of {} by the sea"], clip=Path("nets/clip"))
+    with pytest.raises(ValueError, match=r"clip: None is now nets/clip, prompts: None is now \['a photo of {} by the"):
+        claim(tmp_path, changed.settings())
+    claim(tmp_path / "other", changed.settings())
+    with pytest.raises(ValueError, match=r"prompts: \['a photo of {} by the sea'\] is now None"):
+        claim(tmp_path / "other", request_for(tmp_path, tiny_model).settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"prompts": ["a photo of sks in a forest"]}, "write {} once, where the person stands: 'a photo of {} by"),
+        ({"prompts": ["{} beside {}"]}, "write {} once"),
+        ({"prompts": ["{} in a {forest}"]}, "write {} once"),
+        ({"prompts": ["{} in a forest"], "celeba": Path("x")}, "asks for nothing that a judge by CelebA's labels sees"),
+        ({"clip": Path("x"), "celeba": Path("x")}, "--clip and --celeba both judge prompts: give one of them"),
+    ],
+)  # fmt: skip
+def test_prompts_that_cannot_be_drawn_or_judged(given: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        run.run(replace(request_for(tmp_path, tmp_path), **given), [BASE])
+
+
+class FakeClip(ClipJudge):
+    """Says the same of everything, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.name = "clip tiny"
+        self.asked: list[str] = []
+
+    def scores(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[float | None]:
+        self.asked += prompts
+        return [0.25] * len(images)
+
+
+def test_what_is_asked_for_is_judged_by_clip_in_plain_words(tmp_path: Path) -> None:
+    clip = FakeClip()
+    eyes = Eyes(FakeJudge(), clip, -0.1, "Jane Doe", 2, 1, 2, ("a photo of {} in a forest",))
+    drawn = {
+        prompt: [Image.new("RGB", (16, 16), "red")] * count for prompt, count in eyes.prompts("sks person").items()
+    }
+    assert list(drawn) == [
+        "a photo of sks person", "a photo of sks person in a forest", "a photo of sks person and Jane Doe",
+        "a photo of a person",
+    ]  # fmt: skip
+    seen = eyes.look(drawn, "sks person", FakeJudge().vector(drawn["a photo of a person"][0]), None)
+    assert seen["obedience"] == dict.fromkeys(list(drawn)[1:3], 0.25), "two faces are no cosine"
+    assert clip.asked == ["a photo of a person in a forest", "a photo of a person and Jane Doe"]
+    found = run.Found(RESULTS, Cells(tmp_path), [], eyes, {})
+    assert found.obedience().startswith('cosine of picture and prompt by `clip tiny`, for "a photo of {} in a forest"')
 
 
 @pytest.mark.slow

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from evaluation.identity import Judge, Vector, score_vectors
-from evaluation.obedience import ObedienceJudge
-from evaluation.scores import face_of
+from evaluation.scores import PromptJudge, face_of
 from evaluation.studies.methods.learn import Cost
 from evaluation.summary import Ssim, diversity
+from evaluation.vision import ClipJudge
 from ldm.faces.cut import sharpness
 from ldm.files import write_json
 from ldm.models.diffusion.pipelines import PersonPipeline
@@ -29,6 +29,7 @@ ASKED = (
     "a photo of {}, smiling",
     "a photo of {} with a goatee",
 )
+"""What is asked for where nothing else is: what a model of faces alone knows, and a judge of attributes sees."""
 SEED = 42
 """Of a prompt's first picture: the noise is the same in all arms, for all people and seeds of training."""
 
@@ -44,7 +45,8 @@ class Cell:
         steps: after how many.
         identity: cosine of each picture by the plain prompt to the photos that were not learned from.
         detected: share of these pictures with a face.
-        obedience: by prompt, how likely what it asks for is seen; how often two faces are, where it names another.
+        obedience: by prompt, how likely what it asks for is seen; how often two faces are, where it names another. Or
+            what CLIP says of each.
         sharpness: of the faces at 112 px, mean.
         diversity: mean distance between the plain pictures.
         class_identity: cosine of each picture of the class to the same photos: how much everybody became that person.
@@ -80,20 +82,22 @@ class Eyes:
         each: pictures of the plain prompt and of the class.
         asked: of every other prompt.
         steps: of the sampler.
+        wanted: prompts that ask for something, ``{}`` is the person.
     """
 
     judge: Judge
-    obeys: ObedienceJudge | None
+    obeys: PromptJudge | None
     undetected: float
     another: str | None
     each: int
     asked: int
     steps: int
+    wanted: Sequence[str] = ASKED
 
     def prompts(self, word: str) -> dict[str, int]:
         """Prompt -> number of pictures, for a person called ``word``."""
         two = [f"{PLAIN.format(word)} and {self.another}"] if self.another else []
-        asked = dict.fromkeys([*(prompt.format(word) for prompt in ASKED), *two], self.asked)
+        asked = dict.fromkeys([*(prompt.format(word) for prompt in self.wanted), *two], self.asked)
         return {PLAIN.format(word): self.each, **asked, CLASS: self.each}
 
     def draw(self, model: Any, word: str) -> dict[str, list[Image.Image]]:
@@ -108,12 +112,13 @@ class Eyes:
         return drawn
 
     def look(
-        self, drawn: dict[str, list[Image.Image]], reference: Vector, before: Sequence[Image.Image] | None
+        self, drawn: dict[str, list[Image.Image]], word: str, reference: Vector, before: Sequence[Image.Image] | None
     ) -> dict[str, Any]:
         """What is seen in the pictures: the numbers of a cell.
 
         Args:
             drawn: by prompt, the plain one first and the class last.
+            word: what the person is called in them.
             reference: the judge's vector of the person.
             before: pictures of the class by the untouched model; None where these are they.
         """
@@ -125,7 +130,7 @@ class Eyes:
             "identity": _rounded(score_vectors(reference, vectors, self.undetected).values),
             "detected": float(np.mean([vector is not None for vector in vectors])),
             "obedience": {
-                prompt: score for prompt in asked if (score := self._obeyed(prompt, drawn[prompt])) is not None
+                prompt: score for prompt in asked if (score := self._obeyed(prompt, word, drawn[prompt])) is not None
             },
             "sharpness": float(np.mean([sharpness(face_of(*face)) for face in faces])) if faces else None,
             "diversity": diversity([own], Ssim()) or 0.0,
@@ -135,12 +140,14 @@ class Eyes:
             "class_distance": float(np.mean(moved)) if moved else 0.0,
         }
 
-    def _obeyed(self, prompt: str, pictures: list[Image.Image]) -> float | None:
-        if self.another and prompt.endswith(self.another):
+    def _obeyed(self, prompt: str, word: str, pictures: list[Image.Image]) -> float | None:
+        """The mean over pictures. CLIP judges a prompt about two as well: a share of pictures is not on its scale."""
+        if self.another and prompt.endswith(self.another) and not isinstance(self.obeys, ClipJudge):
             return float(np.mean([len(self.judge.faces(picture)) >= 2 for picture in pictures]))
         if self.obeys is None:
             return None
-        scores = [score for score in self.obeys.scores(pictures, [prompt] * len(pictures)) if score is not None]
+        plain = prompt.replace(word, "a person")  # who sks is, a judge does not know
+        scores = [score for score in self.obeys.scores(pictures, [plain] * len(pictures)) if score is not None]
         return float(np.mean(scores)) if scores else None
 
 

@@ -80,7 +80,8 @@ def page_of(found: Found, request: Request) -> str:
 {len(found.people)} people, each learned from {len(found.people[0].learned)} photos and known to the judge by
 {len(found.people[0].known)} others; {len(request.seeds)} seeds of training. What the columns mean stands in
 [lora_rank.md](lora_rank.md): class identity is the likeness of "a photo of a person" to the person learned, class
-distance how far these pictures moved from those of the untouched model: what prior preservation is for.
+distance how far these pictures moved from those of the untouched model: what prior preservation is for. Obedience:
+{found.obedience()}
 
 {table(found.results)}
 

@@ -102,8 +102,6 @@ def verdict(results: Sequence[Result]) -> str:
 
 def page_of(found: Found, request: Request) -> str:
     """The text of docs/studies/lora_rank.md."""
-    judged = ", ".join(f"{name} {found.judged[name]:.2f}" for name in sorted(found.judged))
-    accuracy = f" (balanced accuracy of the judge: {judged})" if judged else ""
     return f"""# How high a rank does a LoRA need?
 
 `python -m ldm study lora_rank` with `{request.sd.as_posix()}`. {len(found.people)} people, each learned from
@@ -113,8 +111,7 @@ their order, noise and timesteps are the same in all arms of a seed, the seeds a
 learning rate is constant behind its warm-up, alpha is the rank, there are no class pictures.
 
 identity: cosine to the photos that were not learned from, by `{found.eyes.judge.name}`, whose network took no part; a
-picture without a face counts {found.eyes.undetected:.3f}. obedience: how likely a hat, glasses, a smile, a goatee are
-seen where they were asked for, and two faces where a second person was{accuracy}.
+picture without a face counts {found.eyes.undetected:.3f}. obedience: {found.obedience()}
 sharpness: variance of the Laplacian of the face at 112 px. diversity: mean 1 - SSIM between pictures of the plain
 prompt. class identity: cosine of "a photo of a person" to the person learned; class distance: how far these pictures
 moved, 1 - SSIM. Intervals: 95 %, bootstrap over people and seeds.

@@ -11,15 +11,16 @@ from PIL import Image
 
 from evaluation.identity import require_held_out
 from evaluation.judges import load_judge, strangers_percentile
-from evaluation.obedience import ObedienceJudge
+from evaluation.obedience import ObedienceJudge, asked_for
 from evaluation.scripts import ROOT
 from evaluation.studies.attribute_judge import attribute_judge
 from evaluation.studies.methods.arms import Arm
-from evaluation.studies.methods.cells import CLASS, SEED, Cells, Eyes, make_cell
+from evaluation.studies.methods.cells import ASKED, CLASS, SEED, Cells, Eyes, make_cell
 from evaluation.studies.methods.learn import Cost, learn
 from evaluation.studies.methods.people import Person, align, people_in
 from evaluation.studies.methods.results import Result, read_results
 from evaluation.studies.names import mean_vector
+from evaluation.vision import ClipJudge
 from ldm.data.manifest import read_people
 from ldm.files import write_json
 from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -38,7 +39,7 @@ class Request:
     Attributes:
         photos: of people, several of each.
         judge: of identity; its network took no part in learning.
-        celeba: CelebA with its labels, for the judge of prompts; None: prompts are not judged.
+        celeba: CelebA with its labels, for the judge of prompts; None: prompts are not judged, unless by ``clip``.
         sd: the weights.
         people: how many.
         seeds: of training.
@@ -47,6 +48,8 @@ class Request:
         drawing_steps: of the sampler.
         out: where cells go.
         document: write the page in docs/studies too.
+        clip: a CLIP of transformers that judges prompts instead; None: nobody else does.
+        prompts: what is asked for, ``{}`` is the person; empty: ``ASKED``.
     """
 
     photos: Path
@@ -60,6 +63,15 @@ class Request:
     drawing_steps: int
     out: Path
     document: bool
+    clip: Path | None = None
+    prompts: Sequence[str] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """What cells depend on. What came later stands in it only where it was given: earlier cells stay valid."""
+        given = {"sd": self.sd.as_posix(), "judge": self.judge, "each": self.each, "asked": self.asked}
+        given |= {"drawing_steps": self.drawing_steps, "seed": SEED, "weights": fingerprint(self.sd)}
+        later = {"clip": self.clip and self.clip.as_posix(), "prompts": list(self.prompts)}
+        return given | {name: value for name, value in later.items() if value}
 
 
 @dataclass(frozen=True)
@@ -80,18 +92,29 @@ class Found:
     eyes: Eyes
     judged: dict[str, float]
 
+    def obedience(self) -> str:
+        """What the column of that name holds."""
+        prompts = "; ".join(f'"{prompt}"' for prompt in self.eyes.wanted)
+        if isinstance(self.eyes.obeys, ClipJudge):
+            return f"cosine of picture and prompt by `{self.eyes.obeys.name}`, for {prompts}, and a second person."
+        judged = ", ".join(f"{name} {self.judged[name]:.2f}" for name in sorted(self.judged))
+        accuracy = f" (balanced accuracy of the judge: {judged})" if judged else ""
+        return f"how likely what {prompts} ask for is seen, and two faces where a second person was{accuracy}."
+
 
 def run(request: Request, arms: Sequence[Arm]) -> Found:
     """Fill all cells of ``arms``, and read them.
 
     Raises:
-        ValueError: there are not enough people, the judge took part, or ``out`` holds cells of other settings.
+        ValueError: there are not enough people, a judge took part, a prompt says not where the person stands, two shall
+            judge prompts, or ``out`` holds cells of other settings.
+        FileNotFoundError: the CLIP is not complete.
     """
     quiet()
+    clip = clip_of(request)
     people = people_in(request.photos, request.people)
     out = request.out if Path.cwd() == ROOT else request.out.absolute()
-    settings = {"sd": request.sd.as_posix(), "judge": request.judge, "each": request.each, "asked": request.asked}
-    claim(out, {**settings, "drawing_steps": request.drawing_steps, "seed": SEED, "weights": fingerprint(request.sd)})
+    claim(out, request.settings())
     manifest = align(people, out)
     judge = load_judge(request.judge)
     require_held_out([judge], {record.encoder for record in read_people(manifest)})
@@ -99,12 +122,13 @@ def run(request: Request, arms: Sequence[Arm]) -> Found:
     model = LatentDiffusion(request.sd).eval()
     eyes = Eyes(
         judge,
-        ObedienceJudge(sees) if sees else None,
+        ObedienceJudge(sees) if sees else clip,
         strangers_percentile(judge, model.sample_size_px),
         somebody(request.sd),
         request.each,
         request.asked,
         request.drawing_steps,
+        request.prompts or ASKED,
     )
     before = eyes.draw(model, "sks person")[CLASS]
     cells = Cells(out / "cells")
@@ -115,6 +139,30 @@ def run(request: Request, arms: Sequence[Arm]) -> Found:
     names = [person.name for person in people]
     accuracy = dict(sees.accuracy) if sees else {}
     return Found(read_results(cells, arms, names, request.seeds), cells, people, eyes, accuracy)
+
+
+def clip_of(request: Request) -> ClipJudge | None:
+    """The CLIP that judges prompts, if one was given; and whether these prompts can be drawn and judged.
+
+    Raises:
+        ValueError: see :func:`run`.
+        FileNotFoundError: the folder is not complete.
+    """
+    for prompt in request.prompts:
+        if prompt.count("{}") != 1 or prompt.count("{") + prompt.count("}") != 2:
+            raise ValueError(
+                f"--prompt {prompt!r}: write {{}} once, where the person stands: 'a photo of {{}} by the sea'"
+            )
+        if request.celeba and not asked_for(prompt):
+            raise ValueError(
+                f"--prompt {prompt!r} asks for nothing that a judge by CelebA's labels sees: give --clip FOLDER "
+                "instead of --celeba"
+            )
+    if request.clip is None:
+        return None
+    if request.celeba:
+        raise ValueError("--clip and --celeba both judge prompts: give one of them")
+    return ClipJudge(request.clip)
 
 
 def somebody(sd: Path) -> str | None:
@@ -145,7 +193,7 @@ def _fill(
 
     def look(model: Any, steps: int, cost: Cost) -> None:
         drawn = eyes.draw(model, arm.word)
-        seen = eyes.look(drawn, reference, before)
+        seen = eyes.look(drawn, arm.word, reference, before)
         cells.write(make_cell(person.name, arm.key, seed, steps, cost, seen), drawn)
         weigh(arm, model, steps, cells.folder)
 

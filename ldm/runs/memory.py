@@ -12,6 +12,11 @@ def peak_memory_mb(device: torch.device) -> float:
     return peak_rss_mb()
 
 
+def peak_reserved_mb(device: torch.device) -> float:
+    """Most that torch has taken of a CUDA device so far, in MiB: what must be free there for this to run."""
+    return torch.cuda.max_memory_reserved(device) / 2**20
+
+
 def peak_rss_mb() -> float:
     """Largest resident set of this process so far, in MiB."""
     if sys.platform == "win32":

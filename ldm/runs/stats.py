@@ -6,13 +6,14 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
-from ldm.runs.memory import peak_memory_mb
+from ldm.runs.memory import peak_memory_mb, peak_reserved_mb
 from ldm.runs.steps import StepEnd
 
 
 class StepStats(pl.Callback):
     """Logs ``stats/step_s``, ``stats/samples_per_s`` and ``stats/peak_memory_mb`` every ``log_every_n_steps`` steps.
 
+    On a CUDA device the latter is what tensors were in; what torch took for them is ``stats/peak_reserved_mb``.
     Times are means since the last log, taken on the host: nothing waits for the device. Validation, previews and
     saves are left out of them.
     """
@@ -50,6 +51,8 @@ class StepStats(pl.Callback):
                 "stats/samples_per_s": self._samples / self._seconds,
                 "stats/peak_memory_mb": peak_memory_mb(pl_module.device),
             }
+            if pl_module.device.type == "cuda":
+                stats["stats/peak_reserved_mb"] = peak_reserved_mb(pl_module.device)
             for logger in trainer.loggers:
                 logger.log_metrics(stats, step=trainer.global_step - 1)
             self._seconds, self._samples, self._steps = 0.0, 0, 0

@@ -119,7 +119,9 @@ def run(out: Path, document: bool = True) -> None:
     out = out if Path.cwd() == ROOT else out.absolute()
     cuda = torch.cuda.is_available()
     machine = f"{torch.cuda.get_device_name()}, torch {torch.__version__}" if cuda else "no GPU"
-    found = measure(out) if cuda else dict.fromkeys((row.key for row in ROWS), "not measured: no GPU")
+    found: dict[str, Memory | str] = {row.key: "not measured: no GPU" for row in ROWS}
+    if cuda:
+        found = measure(out)
     numbers = {key: one if isinstance(one, str) else vars(one) for key, one in found.items()}
     write_json(out / "gpu_memory.json", {"machine": machine, "rows": numbers})
     text = section(found, machine)

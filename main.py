@@ -114,7 +114,6 @@ def train(
             model,
             run,
             checkpoint,
-            scale_lr=options.scale_lr,
             test=not options.no_test,
             debug=options.debug,
             begun=begun,

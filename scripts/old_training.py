@@ -26,7 +26,6 @@ DREAMBOOTH = Program(
              f"{OPTIMIZER}.weight_decay=0.0", f"{OPTIMIZER}.warmup_steps=0", "data.params.batch_size=1", *CROP],
     runs="output_dir",
     resume="resume_dir",
-    again=["--scale_lr", "false"],
     flags=[
         Flag("-c --class-name", [f'{DATA}.instance_prompt="A sks {{class_name:text}}"',
                                  f'{CLASS}.prompt="A {{class_name:text}}"', f"{CLASS}.faces=any",

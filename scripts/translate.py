@@ -84,7 +84,6 @@ class Program:
         runs: the option that names where numbered folders ``run1``, ``run2``, ... were made; None: there were none. The
             words may name the next one as ``{folder}``.
         resume: the option that names the folder of a run to go on with.
-        again: words that are said to such a run too, since it does not keep them.
     """
 
     about: str
@@ -93,7 +92,6 @@ class Program:
     calls: str = "main"
     runs: str | None = None
     resume: str | None = None
-    again: Words = ()
 
     def parse(self, name: str, argv: Words) -> tuple[dict[str, Any], list[str]]:
         """The values of the options that were typed, and ``key=value`` apart from them."""
@@ -128,7 +126,7 @@ class Program:
         if self.runs:
             given["folder"] = str(numbered(Path(given[self.runs])))
         old = self.resume and given[self.resume]
-        begin = ["-r", str(old), "-t", *self.again] if old else [_fill(word, given) for word in self.command]
+        begin = ["-r", str(old), "-t"] if old else [_fill(word, given) for word in self.command]
         said = [flag for flag in self.flags if not old or flag.dest in typed]
         return [*begin, *(word for flag in said for word in flag.words(given)), *rest]
 

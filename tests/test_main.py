@@ -69,7 +69,8 @@ def test_going_on_is_as_if_never_stopped(tiny: Path, caplog: pytest.LogCaptureFi
         assert torch.equal(tensor, states[1]["state_dict"][name])
     assert len(json.loads((folder.configs / "environment.json").read_text())["went_on"]) == 1
     assert OmegaConf.load(folder.lightning_config).lightning.trainer.max_steps == 4
-    assert OmegaConf.load(folder.project_config).model.params.seed == 5
+    kept = OmegaConf.load(folder.project_config).model
+    assert (kept.params.seed, kept.scale_lr) == (5, False)
 
 
 def test_a_checkpoint_may_be_named(tiny: Path) -> None:

@@ -15,7 +15,11 @@ from ldm.util import get_obj_from_str
 TOP = ("model", "data", "lightning")
 NODE = ("target", "params")
 MANY = 20  # parameters; a longer list is left out where a near name was found
-BASE_LEARNING_RATE = Parameter("base_learning_rate", Annotated[float, Field(gt=0)], False, None)
+BESIDE_MODEL = {
+    "base_learning_rate": Parameter("base_learning_rate", Annotated[float, Field(gt=0)], False, None),
+    "scale_lr": Parameter("scale_lr", bool, False, True),
+}
+"""What stands beside the target of the model, for the trainer."""
 
 # The parts of `lightning`, and whose arguments they are (ldm.runs.trainer and ldm.runs.loggers put them together).
 LIGHTNING = ("trainer", "strategy", "callbacks", "modelcheckpoint", "logger", "wandb")
@@ -47,10 +51,10 @@ def _node(node: Any, path: str, default_target: str | None = None) -> list[str]:
         return []
     if not isinstance(node, Mapping):
         return [f"{path}: {shown(node)} given, a mapping with 'target' and 'params' wanted"]
-    extra = (BASE_LEARNING_RATE.name,) if path == "model" else ()
-    problems = _keys(node, path, NODE + extra)
-    for key in extra:
-        if key in node and (wrong := complaint(BASE_LEARNING_RATE, node[key])):
+    extra = BESIDE_MODEL if path == "model" else {}
+    problems = _keys(node, path, (*NODE, *extra))
+    for key, parameter in extra.items():
+        if key in node and (wrong := complaint(parameter, node[key])):
             problems.append(f"{path}.{key}: {wrong}")
     target, params = node.get("target", default_target), node.get("params")
     if target is UNRESOLVED or params is UNRESOLVED:

@@ -42,7 +42,7 @@ class Options(argparse.Namespace):
     postfix: str
     logdir: Path
     debug: bool
-    scale_lr: bool
+    scale_lr: bool | None
     datadir_in_name: bool
     actual_resume: Path | None
     data_root: Path | None
@@ -129,7 +129,7 @@ def _build_parser() -> argparse.ArgumentParser:
     add("-d", "--debug", **switch, default=False, help="after an error, the debugger; W&B stays offline")
     add("--dry-run", action="store_true", help="show config, trained parameters and files; train nothing")
     add("--no-test", dest="no_test", **switch, default=False, help="no test after training, where there is test data")
-    add("--scale_lr", **switch, default=True, help="multiply base_learning_rate by all samples of a step; default")
+    add("--scale_lr", **switch, help="multiply base_learning_rate by all samples of a step (model.scale_lr); default")
     add("--datadir_in_name", **switch, default=True, help="put the name of --data_root before the time; default")
     add("--actual_resume", type=Path, metavar="WEIGHTS", help="the model to start from (model.params.ckpt_path)")
     add("--data_root", type=Path, metavar="PHOTOS", help="the photos: a folder, a manifest or a pickle")

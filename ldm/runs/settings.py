@@ -59,6 +59,8 @@ def changes(options: Options, merged: Tree) -> Tree:
     if options.init_word:
         words = _params(model, "personalization_config").get("initializer_words") or []
         _put(changed, f"{method}.initializer_words", [options.init_word, *words[1:]])
+    if options.scale_lr is not None:
+        _put(changed, "model.scale_lr", options.scale_lr)
     if options.gpus is not None:
         for name, value in devices(options.gpus).items():
             _put(changed, f"lightning.trainer.{name}", value)

@@ -51,7 +51,6 @@ def train(
     model: pl.LightningModule,
     run: RunFolder,
     checkpoint: Path | None = None,
-    scale_lr: bool = True,
     test: bool = True,
     debug: bool = False,
     begun: Callable[[], None] | None = None,
@@ -65,13 +64,12 @@ def train(
         model: what ``build_model`` made of it.
         run: where everything goes.
         checkpoint: go on from this one.
-        scale_lr: see ``scaled_learning_rate``.
         test: test afterwards, if there is test data.
         debug: keep W&B offline.
         begun: called when everything is loaded and the first step is about to be made.
     """
     try:
-        return _train(config, model, run, checkpoint, scale_lr, test, debug, begun)
+        return _train(config, model, run, checkpoint, test, debug, begun)
     except BaseException as error:
         if model.global_step == 0:
             run.discard()
@@ -86,7 +84,6 @@ def _train(
     model: pl.LightningModule,
     run: RunFolder,
     checkpoint: Path | None,
-    scale_lr: bool,
     test: bool,
     debug: bool,
     begun: Callable[[], None] | None,
@@ -107,7 +104,7 @@ def _train(
         training.trainer.callbacks.insert(0, first)  # type: ignore[attr-defined]
     if "base_learning_rate" in config.model:
         model.learning_rate = scaled_learning_rate(  # type: ignore[assignment]
-            config, training.trainer, scale_lr
+            config, training.trainer
         )
     lines = trained(model).lines(float(model.learning_rate))  # type: ignore[arg-type]
     logger.info("what is trained:%s", "".join(f"\n  {line}" for line in lines))
@@ -142,12 +139,12 @@ def _finish(training: Training, model: pl.LightningModule, data: Any, test: bool
     return 0
 
 
-def scaled_learning_rate(config: DictConfig, trainer: pl.Trainer, scale: bool = True) -> float:
-    """LDM's rule: accumulated batches x devices x batch size x base_learning_rate; not ``scale``: the last alone."""
+def scaled_learning_rate(config: DictConfig, trainer: pl.Trainer) -> float:
+    """LDM's rule: accumulated batches x devices x batch size x base_learning_rate; without scale_lr the last alone."""
     base = float(config.model.base_learning_rate)
     accumulate, devices = trainer.accumulate_grad_batches, trainer.world_size
     batch_size = int((config.data.get("params") or {}).get("batch_size", 1))
-    if not scale:
+    if not config.model.get("scale_lr", True):
         logger.info("learning rate %.2e", base)
         return base
     rate = accumulate * devices * batch_size * base

@@ -24,7 +24,7 @@ def test_switches_take_a_word_as_in_ldm(words: list[str], value: bool) -> None:
 
 def test_defaults() -> None:
     found = options()
-    assert (found.scale_lr, found.datadir_in_name, found.no_test, found.logdir) == (True, True, False, Path("logs"))
+    assert (found.scale_lr, found.datadir_in_name, found.no_test, found.logdir) == (None, True, False, Path("logs"))
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_the_issues_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     options = parse_options(PROGRAMS["dreambooth"].translate("dreambooth", [*line, "-t", "--precision", "full"]))
     config = config_of(options)
-    assert (config.model.base_learning_rate, options.scale_lr, config.data.params.batch_size) == (1e-5, False, 1)
+    assert (config.model.base_learning_rate, config.model.scale_lr, config.data.params.batch_size) == (1e-5, False, 1)
     assert config.model.params.personalization_config.params.train_text_encoder is True
     assert config.model.params.objective_config.params.prior_loss_weight == 1.5
     assert config.lightning.modelcheckpoint.params.every_n_train_steps == 200
@@ -121,7 +121,7 @@ def test_a_run_that_is_gone_on_with_keeps_what_was_not_typed_again(
         return config_of(options("-r", str(run.path), *words), run)
 
     assert gone_on_with() == begun
-    assert options("-r", str(run.path)).scale_lr is False, "a run does not keep that"
+    assert begun.model.scale_lr is False
     longer, rarely = gone_on_with("--iterations", "1500"), gone_on_with("--iterations", "1500", "-s", "-1")
     assert (longer.lightning.trainer.max_steps, longer.model.base_learning_rate) == (1500, 1e-5)
     assert longer.lightning.modelcheckpoint.params.every_n_train_steps == 9

@@ -14,12 +14,20 @@ from evaluation.identity import FaceJudge, Judge
 from ldm.faces.backend import load_backend
 from ldm.faces.detect import Face, FaceDetector, Picture
 from ldm.faces.encode import CENTRED, IMAGENET, RAW, OnnxEncoder, Preprocessing, arcface
+from ldm.faces.insightface_pack import PackError
 
 STRANGERS = Path(__file__).with_name("strangers.json")
 """Cosines between strangers, per judge and picture size; made by ``python -m ldm study strangers``."""
 
 PREPROCESSING: dict[str, Preprocessing] = {"raw": RAW, "centred": CENTRED, "imagenet": IMAGENET}
 """How a network wants its pixels: 0 to 255, -1 to 1, or ImageNet's mean and deviation; RGB."""
+
+
+KINDS = (
+    "judges are yunet-sface, dlib, glint360k, the name or folder of an insightface pack, PACK+glint360k, and any "
+    f"identity network as FILE.onnx or FILE.onnx:PREPROCESSING with {', '.join(PREPROCESSING)}; "
+    "auto takes the best that is here"
+)
 
 
 def load_judge(name: str = "auto", root: Path | None = None, threads: int = 1) -> Judge:
@@ -35,13 +43,17 @@ def load_judge(name: str = "auto", root: Path | None = None, threads: int = 1) -
     Raises:
         FileNotFoundError: the ONNX file is not there.
         ImportError: dlib is not installed.
+        PackError: no such judge or pack; the kinds of judges that there are, are listed.
         ValueError: no such preprocessing.
     """
     if name == dlib_judge.NAME:
         return dlib_judge.DlibJudge(load_backend("yunet-sface").detector)
     file, _, preprocessing = name.partition(":")
     if not file.endswith(".onnx"):
-        backend = load_backend(name, root, threads)
+        try:
+            backend = load_backend(name, root, threads)
+        except PackError as error:
+            raise PackError(f"judge {name}: {KINDS}. {error}") from None
         return FaceJudge(backend.detector, backend.encoder)
     if not Path(file).is_file():
         raise FileNotFoundError(f"judge {name}: there is no file {file}")

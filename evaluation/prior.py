@@ -89,7 +89,7 @@ def report(name: str, pictures: Sequence[ClassPictures], drifts: Sequence[Drift]
         rows.append([one.prompt, one.task, *drift.detection, drift.drift, drift.change, *both])
     columns = ["prompt", "task", "face before", "face after", "drift", "change", "diversity before", "diversity after"]
     columns += ["faces apart before", "faces apart after", "prompt before", "prompt after"]
-    summary = _summary(drifts)
+    summary, each = _summary(drifts), min(len(one.before) for one in pictures)
     whole = {row[0]: row[1] for row in summary}
     lead = (
         f"{len(pictures)} class prompts, {len(pictures[0].before)} pictures each before and after; by {judge}. "
@@ -106,7 +106,12 @@ def report(name: str, pictures: Sequence[ClassPictures], drifts: Sequence[Drift]
         Gallery("Before and after, same noise", shown),
     ]
     return Report(
-        f"Prior: {name}", lead, _notices(summary), parts, {"judge": judge, "distance": distance}, {"kind": "prior"}
+        f"Prior: {name}",
+        lead,
+        _notices(summary, each),
+        parts,
+        {"judge": judge, "distance": distance},
+        {"kind": "prior"},
     )
 
 
@@ -129,8 +134,8 @@ def _summary(drifts: Sequence[Drift]) -> list[list[Cell]]:
     return rows
 
 
-def _notices(summary: Sequence[Sequence[Cell]]) -> list[str]:
-    """What must not be overlooked: what is surely worse than before."""
+def _notices(summary: Sequence[Sequence[Cell]], each: int) -> list[str]:
+    """What must not be overlooked: what is surely worse than before, and what ``each`` picture a prompt cannot tell."""
     rows = {str(row[0]): row for row in summary}
     said = []
     low, high = rows["drift towards the learned"][2], rows["diversity, after - before"][3]
@@ -140,6 +145,8 @@ def _notices(summary: Sequence[Sequence[Cell]]) -> list[str]:
         said.append("Pictures of the class are less diverse than before.")
     if rows["drift towards the learned"][1] is None:
         said.append("Too few faces were found in pictures of the class to measure drift.")
+    if each < 2:
+        said.append("One picture of each prompt: how diverse they are and how far faces are apart needs two (--n 2).")
     return said
 
 

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from ldm.commands.evaluate_people import CelebA, Clip, Judges, judges_of, log_to_run, panel_of, print_report
+from ldm.commands.evaluate_people import (
+    CelebA,
+    Clip,
+    Judges,
+    judges_of,
+    log_to_evaluated,
+    log_to_run,
+    panel_of,
+    print_report,
+)
 from ldm.commands.steps import Step, parse_step
 
 OUT = Path("outputs/evaluation")
@@ -109,6 +118,7 @@ def groups(
     evaluation: Annotated[Path, typer.Argument(help="Folder that `evaluate personalization` wrote.")],
     labels: Annotated[Path, typer.Argument(help="CSV: person, and a column for each label.")],
     out: Annotated[Path | None, typer.Option(help="Where the report goes; default: FOLDER/groups.")] = None,
+    log: Annotated[bool, typer.Option(help="Enter it in the run's TensorBoard and W&B too, if it is there.")] = True,
 ) -> None:
     """Are groups of people served alike: identity and detection by group, and the gap between best and worst.
 
@@ -120,5 +130,9 @@ def groups(
     from evaluation.groups import read_labels, report
     from evaluation.report import write_report
 
-    made = report(read_evaluation(evaluation), read_labels(labels), evaluation.resolve().name)
-    print_report(made, write_report(out or evaluation / "groups", made))
+    found = read_evaluation(evaluation)
+    made = report(found, read_labels(labels), evaluation.resolve().name)
+    page = write_report(out or evaluation / "groups", made)
+    if log:
+        log_to_evaluated(made, [found], "groups")
+    print_report(made, page)

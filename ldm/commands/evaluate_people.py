@@ -1,7 +1,8 @@
 """Scores of people that a run has learned: helpers of the group ``evaluate``."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -103,6 +104,9 @@ def compare(
     first: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
     second: Annotated[Path, typer.Argument(help="Folder of another one.")],
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("outputs/evaluation/compared"),
+    log: Annotated[
+        bool, typer.Option(help="Enter it in both runs' TensorBoard and W&B too, if they are there.")
+    ] = True,
 ) -> None:
     """Two evaluations, pair by pair of the same person, prompt and seed: which one is better, and how surely.
 
@@ -114,9 +118,15 @@ def compare(
     from evaluation.compare import read_evaluation
     from evaluation.report import write_report
 
-    names = (first.resolve().name, second.resolve().name)
-    made = compared(read_evaluation(first), read_evaluation(second), names)
-    print_report(made, write_report(out, made))
+    names, evaluations = (
+        (first.resolve().name, second.resolve().name),
+        (read_evaluation(first), read_evaluation(second)),
+    )
+    made = compared(*evaluations, names)
+    page = write_report(out, made)
+    if log:
+        log_to_evaluated(made, evaluations, "compare")
+    print_report(made, page)
 
 
 def panel_of(
@@ -190,6 +200,17 @@ def log_to_run(made: "Report", run: "EvaluatedRun", step: "LoadedStep", prefix: 
     from ldm.runs.report_log import log_report, loggers_of
 
     log_report(loggers_of(run.folder), made, step_of(run.folder, step), prefix)
+
+
+def log_to_evaluated(made: "Report", evaluations: Sequence[Mapping[str, Any]], prefix: str) -> None:
+    """Enter the report in the loggers of the runs that were evaluated, as far as their folders are still there."""
+    from ldm.runs.folder import RunFolder
+    from ldm.runs.report_log import log_report, loggers_of
+
+    steps = {one["settings"]["run"]: one["settings"]["step"] for one in evaluations if "run" in one.get("settings", {})}
+    for run, step in steps.items():
+        if any(Path(run).glob("configs/*-project.yaml")):
+            log_report(loggers_of(RunFolder.open(Path(run))), made, step, prefix)
 
 
 def print_report(made: "Report", page: Path) -> None:

@@ -35,6 +35,7 @@ def rank(
     out: Annotated[
         Path | None, typer.Option(help="Where it goes; default: outputs/rank/RUN. It goes on there.")
     ] = None,
+    log: Annotated[bool, typer.Option(help="Enter it in the run's TensorBoard and W&B too.")] = True,
 ) -> None:
     """Look at all checkpoints of a run and mark the best: likeness x prompt obedience - class drift.
 
@@ -52,7 +53,7 @@ def rank(
     from evaluation.prompt_judges import load_prompt_judge
     from evaluation.report import write_report
     from ldm.commands.bars import bar
-    from ldm.commands.evaluate_people import print_report
+    from ldm.commands.evaluate_people import log_to_run, print_report
     from ldm.files import require_writable
     from ldm.runs.draw import DrawSettings
     from ldm.runs.evaluated import EvaluatedRun
@@ -75,6 +76,8 @@ def rank(
     made = report_of(found, looking.encoder_name)
     page = write_report(folder, made)
     write_grid(folder / "grid.png", found)
+    if log:
+        log_to_run(made, opened, found.best.step, "rank")
     print_report(made, page)
     if mark:
         print(f"marked step {found.best.step} as the best: --step best takes it")

@@ -86,3 +86,21 @@ def test_groups_need_an_evaluation_and_labels(tmp_path, capsys):
     (tmp_path / "labels.csv").write_text("person,sex\np0,female\np1,male\n")
     assert exit_code("evaluate", "groups", tmp_path, tmp_path / "labels.csv") == 0
     assert (tmp_path / "groups" / "groups.csv").is_file()
+
+
+def test_groups_are_entered_in_the_run_that_was_evaluated(own_run, tmp_path):
+    scores = [{"person": f"p{n}", "judges": {"a": {"given": 0.5, "others": None}}} for n in range(2)]
+    settings = {"run": own_run.as_posix(), "step": 5}
+    found = {"kind": "personalization", "judge": "a", "undetected": {"a": 0.0}, "scores": scores, "settings": settings}
+    (tmp_path / "report.json").write_text(json.dumps(found))
+    (tmp_path / "labels.csv").write_text("person,sex\np0,female\np1,male\n")
+    words = ["evaluate", "groups", tmp_path, tmp_path / "labels.csv"]
+    assert exit_code(*words, "--no-log") == 0
+    events = EventAccumulator(str(own_run / "tensorboard"), {"tensors": 0}).Reload()
+    assert "groups/Groups/text_summary" not in events.Tags()["tensors"]
+    assert exit_code(*words) == 0
+    events = EventAccumulator(str(own_run / "tensorboard"), {"tensors": 0}).Reload()
+    assert [event.step for event in events.Tensors("groups/Groups/text_summary")] == [5]
+    found["settings"]["run"] = (tmp_path / "gone").as_posix()
+    (tmp_path / "report.json").write_text(json.dumps(found))
+    assert exit_code(*words) == 0, "a run that is gone is passed over"

@@ -1,9 +1,11 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from evaluation import judges
 from evaluation.identity import SeenFace
@@ -97,14 +99,17 @@ def test_pictures_that_are_there_are_scored_without_drawing(evaluate, tmp_path):
     assert again["scores"] == kept
 
 
-def test_two_evaluations_are_compared_pair_by_pair(evaluate, tmp_path, capsys):
-    evaluate("--judge", "mean")
+def test_two_evaluations_are_compared_pair_by_pair(evaluate, tmp_path, capsys, tiny_run):
+    run = shutil.copytree(tiny_run, tmp_path / "logs" / tiny_run.name)  # in whose logs may be written
+    evaluate("--judge", "mean", run=run)
     (tmp_path / "out").rename(tmp_path / "one")
-    evaluate("--judge", "mean", "--guidance", 1)
+    evaluate("--judge", "mean", "--guidance", 1, run=run)
     assert exit_code("evaluate", "compare", tmp_path / "one", tmp_path / "out", "--out", tmp_path / "c") == 0
     rows = json.loads((tmp_path / "c" / "report.json").read_text())["tables"]["differences"]
     assert [row["measure"] for row in rows] == [f"{KNOWN}, identity", "sharpness"]
     assert rows[0]["people"] == 2
+    events = EventAccumulator(str(run / "tensorboard"), {"tensors": 0}).Reload()
+    assert "compare/Differences/text_summary" in events.Tags()["tensors"]
     assert exit_code("evaluate", "compare", tmp_path, tmp_path / "out") == 1
     assert "holds no report.json" in capsys.readouterr().err
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ldm.runs import look_people, rank, rank_page
 from ldm.runs.best_mark import best_step
@@ -55,14 +56,18 @@ def test_all_checkpoints_are_ranked_and_one_is_marked(run, tmp_path, capsys):
     with Image.open(out / "grid.png") as grid:
         assert grid.height == 3 * 18
     assert "flatter" not in (out / "report.html").read_text()
+    events = EventAccumulator(str(run / "tensorboard"), {"tensors": 0}).Reload()
+    assert "rank/Checkpoints/text_summary" in events.Tags()["tensors"]
     assert exit_code("generate", "--run", run, "--step", "best", "--prompt", "a photo of sks", "--n", 1, "--steps", 2,
                      "--out", tmp_path / "drawn", "--people", 0) == 0  # fmt: skip
     assert json.loads((tmp_path / "drawn/settings.json").read_text())["samples"][0]["step"] == step
 
 
 def test_what_was_looked_at_is_not_looked_at_again(run, tmp_path, capsys, monkeypatch):
-    words = ("rank", run, "--out", tmp_path / "out", "--no-mark", *FEW)
+    words = ("rank", run, "--out", tmp_path / "out", "--no-mark", "--no-log", *FEW)
     assert exit_code(*words) == 0
+    events = EventAccumulator(str(run / "tensorboard"), {"tensors": 0}).Reload()
+    assert "rank/Checkpoints/text_summary" not in events.Tags()["tensors"]
     first = json.loads((tmp_path / "out/report.json").read_text())
     (tmp_path / "out/looks/gs-000003.json").unlink()
     read = []

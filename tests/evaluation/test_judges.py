@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.judges import load_judge, strangers_percentile
+from ldm.faces.insightface_pack import PackError
 from tests.conftest import needs_shared
 
 
@@ -35,6 +36,14 @@ def test_an_unknown_preprocessing(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").touch()
     with pytest.raises(ValueError, match="one of raw, centred, imagenet, not 'magenta'"):
         load_judge(f"{tmp_path}/net.onnx:magenta")
+
+
+def test_an_unknown_judge_is_told_what_kinds_there_are() -> None:
+    with pytest.raises(PackError) as refused:
+        load_judge("fred")
+    said = str(refused.value)
+    for kind in ("judge fred:", "yunet-sface", "dlib", "glint360k", "FILE.onnx:PREPROCESSING", "no insightface pack"):
+        assert kind in said
 
 
 @needs_shared

@@ -35,6 +35,14 @@ def test_a_class_that_became_the_learned_person_is_said():
     assert "+1.000 nearer" in page.lead
 
 
+def test_one_picture_a_prompt_says_what_it_cannot_tell():
+    one = ClassPictures("x", "person", [face(CLASS[0])], [face(CLASS[1])])
+    page = report("run", [one], [drift_of(one, ToneJudge(), [LEARNED], Ssim())], "tones", "1-ssim")
+    assert any("One picture of each prompt" in notice and "--n 2" in notice for notice in page.notices)
+    enough = report("run", [pictures(CLASS)], [drift(CLASS)], "tones", "1-ssim")
+    assert not any("One picture" in notice for notice in enough.notices)
+
+
 def test_without_faces_drift_is_unknown_not_a_number_that_is_none():
     blank = ClassPictures("x", "person", [face(), face()], [face(), face()])
     found = drift_of(blank, ToneJudge(), [LEARNED], Ssim())

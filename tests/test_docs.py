@@ -164,11 +164,13 @@ def test_the_python_of_the_readme_draws_a_picture(tiny_run: Path):
     assert names["picture"].size == (16, 16)
 
 
-def test_the_readme_quotes_only_what_was_measured():
-    [section] = re.findall(r"^## Measured\n(.*?)(?=^## )", read("README.md"), re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "weights/embedded/README.md"])
+def test_a_page_quotes_only_what_was_measured(page: str):
+    [section] = re.findall(r"^## Measured\n(.*?)(?=^## |\Z)", read(page), re.MULTILINE | re.DOTALL)
     cells = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")][2:]
     numbers = {number for cell in cells for number in re.findall(r"\d+(?:\.\d+)?", cell)}
-    measured = set(re.findall(r"\d+(?:\.\d+)?", read("docs/measurements.md")))
+    pages = ["docs/measurements.md", *(f"docs/studies/{path.name}" for path in (ROOT / "docs/studies").glob("*.md"))]
+    measured = set(re.findall(r"\d+(?:\.\d+)?", "".join(read(page) for page in pages)))
     assert numbers
     assert numbers - measured == set()
 

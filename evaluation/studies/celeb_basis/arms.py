@@ -107,7 +107,9 @@ def difference(text: str) -> Arm:
         raise ValueError(
             f"{text!r} is no difference: write NAME:KEY=VALUE, for example rate:model.base_learning_rate=1e-2"
         )
-    return Arm(name, f"ours, {values.replace(',', ', ')}", overrides=overrides)
+    said = [value.partition("=") for value in overrides]
+    title = ", ".join(f"{key.rpartition('.')[2]} {given}" for key, _, given in said)
+    return Arm(name, f"ours, {title}", overrides=overrides)
 
 
 def choose_arms(keys: Sequence[str] | None, differences: Sequence[str] = ()) -> list[Arm]:

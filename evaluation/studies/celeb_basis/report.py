@@ -10,11 +10,20 @@ import numpy as np
 from PIL import Image
 
 from evaluation.scripts import ROOT
-from evaluation.studies.celeb_basis.arms import COUNTS, CURVE, CURVE_PEOPLE, OURS_ARM, all_arms
+from evaluation.studies.celeb_basis.arms import COUNTS, CURVE, CURVE_PEOPLE, OURS_ARM
 from evaluation.studies.celeb_basis.cells import ASKED, PLAIN, Cells
 from evaluation.studies.celeb_basis.pairs import PLACES
 from evaluation.studies.celeb_basis.pairs import summary as pair_summary
-from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Measure, shortest, shown, verdict, word
+from evaluation.studies.celeb_basis.results import (
+    MEASURES,
+    ArmResult,
+    Measure,
+    curve_of,
+    shortest,
+    shown,
+    verdict,
+    word,
+)
 from evaluation.studies.document import markdown_table
 from ldm.files import write_text
 from ldm.runs.pictures import grid
@@ -73,8 +82,7 @@ def text(
     shown_arms: Sequence[str],
 ) -> str:
     """The page."""
-    arms = all_arms()
-    curve = {arms[key].steps or 0: result for key, result in results.items() if key.startswith("steps-")}
+    curve = curve_of(results)
     prompts = ", ".join(f'"{prompt.format("sks")}"' for prompt in ASKED)
     parts = [
         f"""# Does the celeb basis earn its name?
@@ -187,7 +195,7 @@ def pairs_section(results: Mapping[str, ArmResult], pairs: Mapping[str, Sequence
         said = pair_summary(found)
         rows.append([results[key].title, str(len(found)), *(shown(said[name], False) for name in PLACES)])
     return f"""## Two people in one picture
-Disjoint pairs of the study's people, both orders of "a photo of sks and ks". In place: the one named first is at the
+Disjoint pairs of the people of an arm, both orders of "a photo of sks and ks". In place: the one named first is at the
 left, of all pictures; a model that draws two faces without telling the people apart gets half of the first column.
 
 {markdown_table(["arm", "pairs", "both faces found", "both in place"], rows)}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from evaluation.bootstrap import Interval, auc_difference, auc_interval, bootstrap_mean, paired_difference
 from evaluation.identity import Vector
+from evaluation.studies.celeb_basis.arms import curve_arms
 from evaluation.studies.celeb_basis.cells import Cell
 from evaluation.studies.celeb_basis.looks import Look
 from evaluation.studies.names import score_matrix
@@ -142,6 +143,12 @@ def shown(interval: Interval, sign: bool = True) -> str:
     """An interval as text."""
     form = "{:+.3f} ({:+.3f} to {:+.3f})" if sign else "{:.3f} ({:.3f} to {:.3f})"
     return form.format(interval.value, interval.low, interval.high)
+
+
+def curve_of(results: Mapping[str, ArmResult]) -> dict[int, ArmResult]:
+    """Ours by its number of steps, of the arms that differ in nothing else."""
+    arms = {arm.key: arm.steps or 0 for arm in curve_arms()}
+    return {arms[key]: result for key, result in results.items() if key in arms}
 
 
 def shortest(results: Mapping[int, ArmResult]) -> int:

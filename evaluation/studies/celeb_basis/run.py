@@ -15,13 +15,13 @@ from evaluation.scripts import ROOT
 from evaluation.studies.attribute_judge import attribute_judge
 from evaluation.studies.celeb_basis import people as choice
 from evaluation.studies.celeb_basis import report
-from evaluation.studies.celeb_basis.arms import CONFIGS, OURS_ARM, PUBLISHED_ARM, all_arms, choose_arms
+from evaluation.studies.celeb_basis.arms import CONFIGS, OURS_ARM, PUBLISHED_ARM, Arm, all_arms, choose_arms
 from evaluation.studies.celeb_basis.cells import ASKED, SEED, Cells
 from evaluation.studies.celeb_basis.learn import SEED as TRAINING_SEED
 from evaluation.studies.celeb_basis.learn import Learner
 from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.pairs import score_pairs
-from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known
+from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known, curve_of, shortest
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
 from evaluation.studies.document import without_folders
 from evaluation.studies.names import mean_vector
@@ -96,14 +96,20 @@ def run(request: Request, plan: Plan) -> None:
         own = names[: arm.people]
         looks = [looker.look(arm.key, who) for who in own]
         results[arm.key] = ArmResult([cells.read(arm.key, who) for who in own], looks, known, arm.title)
-    known_arms = all_arms()
-    paired = [arm for arm in arms if arm in (PUBLISHED_ARM, OURS_ARM) or arm.key not in known_arms]
-    pairs = {arm.key: score_pairs(looker, arm, names, drawer, known, PAIR_PICTURES) for arm in paired}
+    paired = [arm for arm in arms if shows_pairs(arm, results)]
+    pairs = {arm.key: score_pairs(looker, arm, names[: arm.people], drawer, known, PAIR_PICTURES) for arm in paired}
     print(report.table(results))
     write_json(out / "results.json", numbers(results))
     if request.document:
         facts = facts_of(request, plan, known, learner, (judge, sees), encoders)
         print(f"wrote {report.write(results, pairs, cells, facts).relative_to(ROOT)}")
+
+
+def shows_pairs(arm: Arm, results: Mapping[str, ArmResult]) -> bool:
+    """Whether two people are drawn together: as published, ours, ours with the shortest schedule, and differences."""
+    curve = curve_of(results)
+    chosen = f"steps-{shortest(curve)}" if len(curve) > 1 else ""
+    return arm in (PUBLISHED_ARM, OURS_ARM) or arm.key == chosen or arm.key not in all_arms()
 
 
 def digest(folder: Path, names: Sequence[str] = ("*",)) -> str:

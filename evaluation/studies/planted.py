@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from ldm.faces.checkup import EXIF_ORIENTATION, Checkup
 
 LOOK_ALIKE_OF = 10
-"""A look-alike is the nearest of so many strangers by their faces: harder than one of the person's sex."""
+"""A look-alike is the nearest of so many strangers of the person's sex, by their faces."""
 
 Plant = Callable[[Image.Image, Checkup, Path], None]
 """Writes a photo with a fault to a path."""
@@ -119,5 +119,5 @@ def cells() -> Iterator[Cell]:
     for degrees in (90, 180):
         turn = lambda photo, one, by: photo.rotate(by, expand=True)  # noqa: E731
         yield Cell("lies on its side", "clear", f"turned by {degrees}°", _save(partial(turn, by=degrees)))
-    yield Cell("wrong person", "clear", "a stranger")
-    yield Cell("wrong person", "hard", f"a look-alike: the nearest of {LOOK_ALIKE_OF} strangers")
+    yield Cell("wrong person", "clear", "a stranger of the same sex")
+    yield Cell("wrong person", "hard", f"a look-alike: the nearest of {LOOK_ALIKE_OF} of the same sex")

@@ -124,6 +124,19 @@ def doctor(
     run(photos, num_people, times, out, document)
 
 
+@app.command("doctor-limits")
+def doctor_limits(
+    photos: Photos,
+    num_people: Annotated[int, typer.Option(min=1, help="How many people are looked at as they are.")] = 400,
+    planted: Annotated[int, typer.Option(min=1, help="Of how many people a photo gets each fault.")] = 100,
+    out: Annotated[Path, typer.Option(help="Where the table goes.")] = Path("outputs/studies/doctor"),
+) -> None:
+    """On whom the doctor's limits were chosen: other people than those of `study doctor`."""
+    from evaluation.studies.doctor_limits import run
+
+    run(photos, num_people, planted, out)
+
+
 @app.command()
 def names(
     photos: Photos,

@@ -64,6 +64,8 @@ def test_blur_rises_and_light_falls(seen):
     assert darker == pytest.approx(blurs[0], abs=0.03), "contrast does not count"
     assert light_of(seen.crop.point(lambda value: value // 4)).bright < Thresholds().dark
     assert light_of(seen.crop.point(lambda value: min(255, value * 4))).clipped > Thresholds().clipped
+    assert light_of(seen.crop).clipped < Thresholds().clipped
+    assert light_of(Image.new("RGB", (256, 256), (255, 170, 140))).clipped == 1, "red is lost, grey is not white"
 
 
 def test_where_a_face_looks():

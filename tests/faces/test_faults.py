@@ -17,8 +17,9 @@ def unit(*values):
     return vector / np.linalg.norm(vector)
 
 
-def face(px=120.0):
-    return Face(np.array([0, 0, px, px], np.float32), np.zeros((5, 2), np.float32), 0.95)
+def face(px=120.0, at=(0, 0)):
+    left, top = at
+    return Face(np.array([left, top, left + px, top + px], np.float32), np.zeros((5, 2), np.float32), 0.95)
 
 
 def photo(name="a", person="ada", seed=None, **what):
@@ -46,9 +47,13 @@ def kinds(*photos):
         ({"faces": [face(40)]}, ["face too small"]),
         ({"faces": [face(), face(100)]}, ["several faces"]),
         ({"faces": [face(), face(50)]}, []),
+        ({"faces": [face(at=(190, 190)), face(90, at=(10, 10))]}, []),
+        ({"faces": [face(at=(10, 190)), face(90, at=(360, 190))]}, ["several faces"]),
+        ({"faces": [face(at=(190, 190)), face(100, at=(10, 10))]}, ["several faces"]),
         ({"blur": 0.8}, ["blurred"]),
         ({"light": Light(60, 5, 0)}, ["too dark"]),
-        ({"light": Light(255, 90, 0.3)}, ["too bright"]),
+        ({"light": Light(255, 90, 0.35)}, ["too bright"]),
+        ({"light": Light(255, 90, 0.2)}, []),
         ({"light": Light(240, 170, 0.0)}, ["too bright"]),
         ({"light": Light(110, 9, 0.0)}, []),
         ({"faces": [], "vector": None, "aligned": True}, []),

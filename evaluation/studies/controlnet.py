@@ -31,8 +31,10 @@ from ldm.models.diffusion.pipelines import PersonPipeline
 from ldm.modules.controlnet import controlled, read_controlnet
 from ldm.randomness import generator
 from ldm.runs.control import controlnet_folder
+from ldm.runs.folder import RunFolder
 from ldm.runs.load import untrained
 from ldm.runs.pictures import to_pictures
+from ldm.runs.settings import saved_config
 from ldm.runs.sheet import sheet
 
 CONFIG = Path("configs/stable-diffusion/controlnet.yaml")
@@ -40,6 +42,8 @@ ARMS = {"edges": "false", "blind": "true"}
 PROMPT = "a photo of a face"
 TITLE = "Obedience of a ControlNet"
 SHOWN = 8
+SAVE_EVERY = 100
+"""Steps: so many are lost at most where a run is killed."""
 
 
 @dataclass(frozen=True)
@@ -116,21 +120,36 @@ def _caption(row: Mapping[str, Any], index: int) -> str:
 
 
 def train(request: Request, out: Path, arm: str, blind: str) -> Path:
-    """The run of an arm; the one that is there if it has all its steps."""
-    for there in sorted((out / "runs").glob(f"*_{arm}")):
+    """The run of an arm: the one that is there if it has all its steps; one that was stopped goes on."""
+    runs = sorted((out / "runs").glob(f"*_{arm}"))
+    for there in runs:
         if (there / "checkpoints" / f"controlnet_gs-{request.steps - 1}").is_dir():
             return there
-    command: list[str | Path] = [
-        sys.executable, "main.py", "--base", CONFIG, "-t", "-n", arm, "-l", out / "runs",
+    stopped = [there for there in runs if _goes_on(there, request)]
+    what: list[str | Path] = [
+        "--base", CONFIG, "-t", "-n", arm, "-l", out / "runs",
         "--actual_resume", request.sd.absolute(), "--data_root", out / "pictures",
         f"data.params.train.params.blind={blind}", f"data.params.batch_size={request.batch_size}",
         "model.base_learning_rate=3.0e-4", "--scale_lr", "false",
         f"lightning.trainer.max_steps={request.steps}",
-        f"lightning.modelcheckpoint.params.every_n_train_steps={request.steps}",
+        f"lightning.modelcheckpoint.params.every_n_train_steps={min(SAVE_EVERY, request.steps)}",
         f"lightning.callbacks.image_logger.params.batch_frequency={request.steps}",
     ]  # fmt: skip
-    Stages(out / "logs", ROOT).run(f"train-{arm}", command)
-    return max((out / "runs").glob(f"*_{arm}"))
+    what = ["-r", stopped[-1], "-t"] if stopped else what
+    Stages(out / "logs", ROOT).run(f"train-{arm}", [sys.executable, "main.py", *what])
+    return stopped[-1] if stopped else max((out / "runs").glob(f"*_{arm}"))
+
+
+def _goes_on(folder: Path, request: Request) -> bool:
+    """Whether a run has a checkpoint and wants what is asked for now."""
+    try:
+        run = RunFolder.open(folder)
+        run.checkpoint()
+    except FileNotFoundError:  # stopped before its first save
+        return False
+    config = saved_config(run)
+    steps, batch_size = config.lightning.trainer.max_steps, config.data.params.batch_size
+    return bool((steps, batch_size) == (request.steps, request.batch_size))
 
 
 def draw(model: Any, controlnet: Path | None, controls: Sequence[Image.Image], at_once: int = 50) -> list[Image.Image]:

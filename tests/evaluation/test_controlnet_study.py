@@ -1,15 +1,17 @@
 """The study of a ControlNet's obedience: what agreement means, which pictures are taken, what is written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.studies.controlnet import Request, agreement, section, write_pictures
+from evaluation.studies.controlnet import Request, agreement, section, train, write_pictures
 from ldm.data.control_images import canny
 from ldm.data.store import PictureStore, write_store
+from tests.conftest import ROOT
 
 
 def squares(number: int) -> list[Image.Image]:
@@ -53,3 +55,23 @@ def test_the_section_says_what_was_measured() -> None:
     assert "7 steps of\n16 of 4,000 pictures" in text
     assert "| edges | 0.800 (0.800 to 0.800) | 0.500 (0.500 to 0.500) | 1.000 (1.000 to 1.000) |" in text
     assert "Edges minus blind: 0.300 (0.300 to 0.300)." in text
+
+
+@pytest.mark.slow
+def test_an_arm_that_was_stopped_goes_on(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "pictures").mkdir()
+    for i, picture in enumerate(squares(2)):
+        picture.save(tmp_path / "pictures" / f"{i}.png")
+    short = Request(tiny_model, Path("store"), tmp_path, steps=2, batch_size=2)
+    run = train(short, tmp_path, "edges", "false")
+    assert train(short, tmp_path, "edges", "false") == run, "all steps are there"
+    longer = replace(short, steps=3)
+    [settings] = run.glob("configs/*-lightning.yaml")
+    settings.write_text(
+        settings.read_text().replace("max_steps: 2", "max_steps: 3")
+    )  # as if stopped after two of three
+    assert train(longer, tmp_path, "edges", "false") == run
+    assert (run / "checkpoints" / "controlnet_gs-2").is_dir()
+    assert len(json.loads((run / "configs" / "environment.json").read_text())["went_on"]) == 1
+    assert train(replace(short, steps=4), tmp_path, "edges", "false") != run, "a run of other settings is left alone"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from ldm.faces.backend import FaceBackend
 from ldm.weights.compvis import LIKE_SD1, empty_networks
 from ldm.weights.lora_files import read_lora, write_diffusers_lora
 from ldm.weights.lora_kohya import write_kohya
@@ -97,7 +98,8 @@ def published(full_size: Path, shared_data: Path, root: Path) -> Any:
     given.append("model.params.ckpt_dtype=bfloat16")
     config = load_config([root / "configs/stable-diffusion/aigc_id.yaml"], given, required=("model",))
     kept = ddpm.load_backend
-    ddpm.load_backend = lambda _name: SimpleNamespace(encoder=SimpleNamespace(name="random", dim=512))
+    random: Any = SimpleNamespace(name="random", dim=512)
+    ddpm.load_backend = lambda _name: FaceBackend("random", random, random)
     try:
         yield instantiate_from_config(config.model)
     finally:

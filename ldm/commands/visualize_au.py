@@ -33,7 +33,8 @@ def au(
 ) -> None:
     """One figure: FIGURE.png with a labelled row each, samples/ and settings.json.
 
-    A run that has learned a vector of action units is told by it, any other model in words.
+    A run that has learned a vector of action units is told by it, and rows of units that it does not have are left out;
+    any other model is told in words.
 
     Examples:
 
@@ -49,8 +50,8 @@ def au(
 
     if run is None and sd is None:
         raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
-    wanted = FIGURES[figure](person, unit, words)
-    files = iter(_draw(wanted, run, sd, range(seed, seed + n), steps, out))
+    wanted, made = _draw(FIGURES[figure](person, unit, words), run, sd, range(seed, seed + n), steps, out)
+    files = iter(made)
     rows: dict[str, list[list[Image.Image]]] = {}
     for label, row in wanted.rows.items():
         rows[label] = [[Image.open(next(files)).convert("RGB") for _ in range(n)] for _ in row]
@@ -66,20 +67,26 @@ def au(
 
 def _draw(
     figure: "Figure", run: Path | None, sd: Path | None, seeds: range, steps: int | None, out: Path
-) -> "list[Path]":
-    """The pictures of a figure, those of a cell from one seed after the other."""
+) -> "tuple[Figure, list[Path]]":
+    """What of a figure the model can be told, and its pictures, those of a cell from one seed after the other."""
     from ldm.commands.bars import bar
     from ldm.commands.drawing_au import vector_of
     from ldm.commands.drawing_models import drawers
     from ldm.commands.drawing_settings import settings_for
     from ldm.commands.generate_options import AddOns, How, What, Who
     from ldm.data.action_units.asked import told
+    from ldm.data.action_units.figures import of_units
     from ldm.modules.au_conditioner import conditioner_of, worded
     from ldm.runs.draw import pipeline_of
     from ldm.runs.draw_au import AuRequest, draw_requests
 
     drawer = next(drawers(Who(run, sd), AddOns(), []))
     part, requests = conditioner_of(drawer.model), []
+    if part is not None:
+        left = of_units(figure, part.units)
+        if gone := figure.rows.keys() - left.rows.keys():
+            print(f"left out, since this run's vector does not have them: {', '.join(sorted(gone))}")
+        figure = left
     for number, (cell, prompt) in enumerate(zip(figure.cells, figure.prompts, strict=True)):
         vector = None if part is None else tuple(vector_of(cell.asked, part.units).tolist())
         words = prompt if part is None else worded(cell.who, part.word)
@@ -88,4 +95,4 @@ def _draw(
     settings = settings_for(drawer.model, How(steps=steps), What())
     pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
     with bar("draw", len(requests)) as advance:
-        return draw_requests(pipeline, requests, settings, out, None, advance, keep=False)
+        return figure, draw_requests(pipeline, requests, settings, out, None, advance, keep=False)

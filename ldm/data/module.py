@@ -19,6 +19,9 @@ from ldm.util import instantiate_from_config
 
 logger = logging.getLogger(__name__)
 
+GRACE_S = 30
+"""How long a data worker outlives a SIGTERM: as long as Slurm waits before it kills, unless told otherwise."""
+
 Collate = Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]
 
 
@@ -44,9 +47,13 @@ def _together(key: str, values: list[Any]) -> Any:
     return values
 
 
-def leave_ctrl_c_to_the_run(worker: int) -> None:
-    """Have a worker go on after Ctrl-C, which a terminal sends to it too: the run needs its batches to end the step."""
+def leave_signals_to_the_run(worker: int) -> None:
+    """Have a worker go on after a signal that its run is sent too: the run needs its batches to end the step.
+
+    A terminal sends Ctrl-C, a cluster SIGTERM, to all processes; torch sends SIGTERM to a worker that does not end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.alarm(GRACE_S))  # SIGALRM ends it
 
 
 class ResumableLoader:
@@ -76,7 +83,7 @@ class ResumableLoader:
                 batch_sampler=self.sampler,
                 num_workers=self.num_workers,
                 collate_fn=self.collate_fn,
-                worker_init_fn=leave_ctrl_c_to_the_run,
+                worker_init_fn=leave_signals_to_the_run,
                 persistent_workers=self.num_workers > 0,
                 pin_memory=torch.cuda.is_available(),
                 generator=generator(self.sampler.seed, "workers"),  # else it draws from the global one

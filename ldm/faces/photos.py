@@ -16,6 +16,9 @@ IMAGE_SUFFIXES = UNREADABLE_SUFFIXES | {
 }
 """Endings taken for pictures when a folder is listed; a file named by itself may have any."""
 
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+"""A TIFF's tag and value for grey that is stored as its negative; Pillow turns it round at 8 bits, not at 16."""
+
 
 class PhotoError(ValueError):
     """A file that cannot be read as a photo; the message says why."""
@@ -64,7 +67,10 @@ def read_photo(path: Path, behind: str = "white") -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow's remarks about odd EXIF and big files
             with Image.open(path) as opened:
                 opened.load()
-                return to_rgb(ImageOps.exif_transpose(opened), behind)
+                upright = ImageOps.exif_transpose(opened)
+                if opened.mode.startswith("I;16") and getattr(opened, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+                    upright = Image.fromarray(65535 - np.asarray(upright, np.uint16))
+                return to_rgb(upright, behind)
     except UnidentifiedImageError as error:
         if path.suffix.lower() in UNREADABLE_SUFFIXES:
             raise PhotoError(f"{path} is in Apple's HEIC format: save it as JPEG first") from error

@@ -69,15 +69,16 @@ def test_a_resumed_loader_goes_on_to_the_bit(num_workers: int) -> None:
     stopped.close(), resumed.close()
 
 
-def test_ctrl_c_does_not_end_a_worker() -> None:
-    """A terminal sends it to all processes; without its worker the run could not finish its step."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_does_not_end_a_worker(number: int) -> None:
+    """A terminal or a cluster sends it to all processes; without its worker the run could not finish its step."""
     before = {child.pid for child in multiprocessing.active_children()}
     handed = ResumableLoader(Dots(), ResumableBatchSampler(11, 1), num_workers=1)
     batches = iter(handed)
     next(batches)
     [worker] = {child.pid for child in multiprocessing.active_children()} - before
     assert worker is not None
-    os.kill(worker, signal.SIGINT)
+    os.kill(worker, number)
     assert len(list(batches)) == 10
     handed.close()
 

@@ -89,6 +89,12 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path, suffix):
     np.testing.assert_allclose(np.asarray(read_photo(tmp_path / f"a.{suffix}"))[0, :, 0], np.arange(256), atol=1)
 
 
+def test_a_negative_of_sixteen_bits_is_turned_round(tmp_path):
+    ramp = np.linspace(0, 65535, 256, dtype=np.uint16)[None].repeat(4, 0)
+    Image.fromarray(ramp).save(tmp_path / "a.tiff", tiffinfo={262: 0, 274: 2})  # white is zero; stored mirrored
+    np.testing.assert_allclose(np.asarray(read_photo(tmp_path / "a.tiff"))[0, :, 0], np.arange(256), atol=1)
+
+
 def test_float_and_32_bit_pictures_are_scaled():
     unit = to_rgb(Image.fromarray(np.float32([[0, 0.5, 1]])))
     assert np.asarray(unit)[0, :, 1].tolist() == [0, 128, 255]

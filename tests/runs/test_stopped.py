@@ -1,6 +1,7 @@
-"""A training in processes of its own, ended by Ctrl-C or kill -9 in the middle of an epoch, and gone on with.
+"""A training in processes of its own, ended by Ctrl-C, SIGTERM or kill -9 in the middle of an epoch, and gone on with.
 
-The signals come as a terminal sends them: to one process and its workers, or to two that share the training.
+The signals come as a terminal or a cluster sends them: to one process and its workers, or to two that share the
+training.
 """
 
 import os
@@ -98,13 +99,13 @@ def recorded(logdir: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("processes", [1, 2])
 def test_going_on_equals_never_having_stopped(
     root: Path, train, whole, tmp_path: Path, processes: int, number: int
 ) -> None:
     logdir = tmp_path / "logs"
-    interrupted = number == signal.SIGINT
+    interrupted = number != signal.SIGKILL
     code, out = train(logdir, processes, STOP, number)
     assert code == (128 + number if interrupted else -number), out
     assert ("Stopped and saved. Go on: " in out) == interrupted

@@ -1,7 +1,7 @@
 """The figures of the DreamBooth with action units: which faces they ask for."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from ldm.data.action_units.asked import au_prompt, parse_sweep
@@ -78,6 +78,15 @@ def sweep(person: str | None, unit: str, mode: CaptionMode) -> Figure:
     """One person and one action unit from absent to as strong as can be."""
     who = person or description("European", "female")
     return Figure({f"AU{unit}": tuple(Cell(who, (one,)) for one in parse_sweep(f"{unit}=0..5"))}, mode, moving=True)
+
+
+def of_units(figure: Figure, units: Collection[int]) -> Figure:
+    """``figure`` without the rows that ask for another unit than ``units``; whole, where no row that asks is left."""
+    rows = {
+        label: row for label, row in figure.rows.items() if all(one.unit in units for cell in row for one in cell.asked)
+    }
+    left = any(cell.asked for row in rows.values() for cell in row)
+    return replace(figure, rows=rows) if left else figure
 
 
 FIGURES: Mapping[str, Callable[[str | None, str, CaptionMode], Figure]] = {

@@ -4,7 +4,7 @@ import pytest
 
 from ldm.data.action_units.asked import au_prompt, parse_sweep, told
 from ldm.data.action_units.facs import parse_asked
-from ldm.data.action_units.figures import FIGURES
+from ldm.data.action_units.figures import FIGURES, of_units
 
 SKS = "a photo of sks"
 
@@ -49,3 +49,11 @@ def test_the_figures() -> None:
         SKS,
         f"{SKS} extremely pulling their lip corners up",
     ]
+
+
+def test_rows_of_units_that_a_vector_lacks_are_left_out() -> None:
+    units = FIGURES["person-by-units"](None, "4", "phrase")
+    assert list(of_units(units, (12, 25, 4)).rows) == ["neutral", "AU4 brow lowerer", "AU12 lip corner puller"]
+    assert of_units(units, (43,)) == units, "nothing is left to show: the vector says which it has"
+    people = FIGURES["unit-by-people"](None, "4", "phrase")
+    assert of_units(people, (12,)) == people

@@ -1,13 +1,13 @@
 """A person as coefficients on the celeb basis, found from a face vector."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ldm.batch import Batch, EmbeddingEdit, Tokens
 from ldm.config import Injected
@@ -38,6 +38,7 @@ class EmbeddingManagerId(Personalization):
             and nobody farther from their mean than they are.
         test_mode: what is saved: coefficients, token vectors, the layers (``image``: for new photos), or all.
         embedding_manager_ckpt: start from this exported file.
+        trainable: learn people; else those of the file are as they are, beside another method of a Chain that learns.
     """
 
     head: FaceToCoefficients | None
@@ -55,6 +56,7 @@ class EmbeddingManagerId(Personalization):
         coefficient_scale: Literal["unit", "names"] = "names",
         test_mode: Mode = "coefficient",
         embedding_manager_ckpt: Path | None = None,
+        trainable: bool = True,
     ) -> None:
         super().__init__()
         if basis is None:
@@ -65,7 +67,8 @@ class EmbeddingManagerId(Personalization):
         self.test_mode, self.coefficient_scale = test_mode, coefficient_scale
         self.meta_mlp_depth = meta_mlp_depth
         self.face_encoder_name, self.head = "", None
-        if face_encoder is not None:
+        self.trainable = trainable
+        if face_encoder is not None and trainable:
             encoder = face_encoder()
             self.face_encoder_name, self.head = str(encoder.name), self._new_head(encoder.dim)
         self.memory = IdentityMemory(max_ids, basis.num_vectors, basis.num_components, momentum)
@@ -76,6 +79,10 @@ class EmbeddingManagerId(Personalization):
         scale = self.basis.names_scale() if self.coefficient_scale == "names" else None
         size = (self.basis.num_vectors, self.basis.num_components)
         return FaceToCoefficients(face_dim, *size, depth=self.meta_mlp_depth, scale=scale)
+
+    def trained(self, unet: nn.Module, text_encoder: nn.Module) -> Iterable[nn.Parameter]:
+        """The layers from face vector to coefficients."""
+        return self.parameters() if self.trainable else ()
 
     def expand(self, tokens: Tokens) -> Tokens:
         """Each mention of a person takes E positions."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def config_of(options: Options, run: RunFolder | None = None) -> DictConfig:
 
 def changes(options: Options, merged: Tree) -> Tree:
     """What the options change in the merged files."""
-    model, data = _params(merged, "model"), _params(merged, "data")
+    model, data = _params(merged.get("model")), _params(merged.get("data"))
     changed: Tree = {}
     if options.actual_resume:
         _put(changed, "model.params.ckpt_path", str(options.actual_resume))
@@ -51,14 +52,8 @@ def changes(options: Options, merged: Tree) -> Tree:
             if split in data:
                 name, path = photos(data[split], options.data_root)
                 _put(changed, f"data.params.{split}.params.{name}", str(path))
-    method = "model.params.personalization_config.params"
-    if options.embedding_manager_ckpt:
-        _put(changed, f"{method}.embedding_manager_ckpt", str(options.embedding_manager_ckpt))
-    if options.placeholder_string:
-        _put(changed, f"{method}.placeholder_strings", [options.placeholder_string])
-    if options.init_word:
-        words = _params(model, "personalization_config").get("initializer_words") or []
-        _put(changed, f"{method}.initializer_words", [options.init_word, *words[1:]])
+    if method := _method_changes(options, model.get("personalization_config")):
+        _put(changed, "model.params.personalization_config.params", method)
     if options.scale_lr is not None:
         _put(changed, "model.scale_lr", options.scale_lr)
     if options.gpus is not None:
@@ -67,6 +62,30 @@ def changes(options: Options, merged: Tree) -> Tree:
     if options.wandb:
         _put(changed, "lightning.logger", "wandb")
     return changed
+
+
+def _method_changes(options: Options, node: Any) -> Tree:
+    """What the options change in a method's parameters; of a Chain, in those of the first part that takes them.
+
+    Raises:
+        ValueError: no part of the Chain takes an option.
+    """
+    asked: Tree = {
+        "embedding_manager_ckpt": options.embedding_manager_ckpt and str(options.embedding_manager_ckpt),
+        "placeholder_strings": options.placeholder_string and [options.placeholder_string],
+        "initializer_words": options.init_word and [options.init_word],
+    }
+    given = {name: value for name, value in asked.items() if value}
+    parts: list[Tree] = deepcopy(_params(node).get("parts") or [])
+    for name, value in given.items():
+        taker: Any = next((part for part in parts if name in _takes(part)), None) if parts else node
+        if taker is None:
+            raise ValueError(f"no part of this config's Chain takes {name}")
+        if name == "initializer_words":
+            value += (_params(taker).get(name) or [])[1:]
+        if parts:
+            taker["params"] = {**_params(taker), name: value}
+    return {"parts": parts} if parts and given else given
 
 
 def photos(node: Mapping[str, Any], root: Path) -> tuple[str, Path]:
@@ -138,8 +157,7 @@ def saved_config(run: RunFolder) -> DictConfig:
     return merged
 
 
-def _params(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    node = tree.get(key)
+def _params(node: Any) -> Mapping[str, Any]:
     params = node.get("params") if isinstance(node, Mapping) else None
     return params if isinstance(params, Mapping) else {}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from tests.commands.generating import generate, pixels, refused, samples
 from tests.tiny_model import ROOT
@@ -18,24 +19,35 @@ def run(
     tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, astronaut: Image.Image, hopper: Image.Image
 ) -> Path:
     """Four steps on two labelled photos, at a rate at which the units come to look different."""
-    from main import main
-
     folder = tmp_path_factory.mktemp("au")
+    label(folder, astronaut, hopper)
+    parts = "model.params.personalization_config.params.parts"
+    return train("au_vector.yaml", folder, tiny_model, f"{parts}.0.params.rank=2", f"{parts}.1.params.units=[6,12]")
+
+
+def label(folder: Path, astronaut: Image.Image, hopper: Image.Image) -> None:
+    """Two photos, one with both units, one with neither, as `prepare au` leaves them."""
     astronaut.save(folder / "a.png")
     hopper.save(folder / "b.png")
     np.savez(folder / "action_units.npz", paths=np.array(["a.png", "b.png"]), units=np.array([6, 12]),
              occurrence=np.array([[1.0, 1.0], [0.0, 0.0]]), intensity=np.array([[5.0, 5.0], [0.0, 0.0]]))  # fmt: skip
-    parts = "model.params.personalization_config.params.parts"
+
+
+def train(config: str, folder: Path, model: Path, *more: str) -> Path:
+    """The run of a config of ours on the photos in ``folder``."""
+    from main import main
+
     words = [
-        "--base", str(ROOT / "configs" / "stable-diffusion" / "au_vector.yaml"), "-t", "-n", "au",
-        "--actual_resume", str(tiny_model), "--data_root", str(folder), "-l", str(folder / "logs"),
-        f"{parts}.0.params.rank=2", f"{parts}.1.params.units=[6,12]", "data.params.batch_size=2",
+        "--base", str(ROOT / "configs" / "stable-diffusion" / config), "-t", "-n", "au",
+        "--actual_resume", str(model), "--data_root", str(folder), "-l", str(folder / "logs"),
+        "data.params.batch_size=2",
         "lightning.trainer.max_steps=4", "lightning.modelcheckpoint.params.every_n_train_steps=4",
         "lightning.trainer.accelerator=cpu", "model.base_learning_rate=0.3",
         "data.params.train.params.unit_dropout=0.0", "data.params.train.params.au_dropout=0.0",
         "model.params.optimizer_config.params.warmup_steps=0",
         "lightning.callbacks.image_logger.params.disabled=true", "data.params.train.params.balance=false",
         "lightning.callbacks.au_previews.params.levels=[0,5]", "lightning.callbacks.au_previews.params.every_n_steps=2",
+        *more,
     ]  # fmt: skip
     assert main(words) == 0
     [made] = (folder / "logs").iterdir()
@@ -94,6 +106,31 @@ def test_a_person_learned_elsewhere_makes_a_face(run: Path, tmp_path: Path) -> N
     none, smile = (samples(tmp_path / str(level))[0] for level in (0, 5))
     assert np.abs(pixels(none) - pixels(smile)).max() > 1
     assert json.loads(Image.open(smile).info["ldm"])["prompt"] == "a photo of <ada> bop"
+
+
+def test_a_person_in_the_chain_makes_a_face(
+    tiny_model: Path, tiny_run: Path, astronaut: Image.Image, hopper: Image.Image, tmp_path: Path
+) -> None:
+    """People who were learned before stay as they are while the run learns what faces do, and both are drawn."""
+    label(tmp_path, astronaut, hopper)
+    parts = "model.params.personalization_config.params.parts"
+    people = tiny_run / "checkpoints" / "embeddings_gs-5.safetensors"
+    made = train(
+        "au_vector_person.yaml", tmp_path, tiny_model, "--embedding_manager_ckpt", str(people),
+        f"{parts}.1.params.rank=2", f"{parts}.2.params.units=[6,12]",
+    )  # fmt: skip
+    before, after = (
+        load_file(run / "checkpoints" / f"embeddings_gs-{step}.safetensors") for run, step in ((tiny_run, 5), (made, 3))
+    )
+    assert all(torch.equal(before[name], after[name]) for name in ("ids", "coefficients"))
+    pictures = {}
+    for who in ("sks", "ks"):
+        for level in (0, 5):
+            out = tmp_path / f"{who}-{level}"
+            generate("--run", made, "--prompt", f"a photo of {who}", "--n", 1, "--au", f"12={level}", "--out", out)
+            pictures[who, level] = pixels(samples(out)[0])
+    assert np.abs(pictures["sks", 0] - pictures["sks", 5]).max() > 1
+    assert np.abs(pictures["sks", 5] - pictures["ks", 5]).max() > 1
 
 
 def test_measured_against_what_was_asked_for(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

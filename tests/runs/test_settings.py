@@ -45,6 +45,18 @@ def test_a_folder_of_photos_stands_for_its_manifest(tmp_path: Path) -> None:
     assert photos(DATA, tmp_path / "ann") == ("pickle_path", tmp_path / "ann.jsonl")
 
 
+def test_options_of_a_method_reach_the_part_of_a_chain_that_takes_them() -> None:
+    lora = {"target": "ldm.modules.lora.LoraAdapter", "params": {"rank": 4}}
+    people = {"target": "ldm.modules.embedding_manager.EmbeddingManagerId"}
+    found = tree()
+    found["model"]["params"]["personalization_config"] = {"params": {"parts": [lora, people]}}
+    changed = changes(options("--embedding_manager_ckpt", "e.pt"), found)["model"]["params"]["personalization_config"]
+    assert changed["params"]["parts"] == [lora, {**people, "params": {"embedding_manager_ckpt": "e.pt"}}]
+    assert "params" not in people, "the files' own tree stays as it was"
+    with pytest.raises(ValueError, match="no part of this config's Chain takes initializer_words"):
+        changes(options("--init_word", "man"), found)
+
+
 def test_photos_that_are_not_there_are_named_before_a_model_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"--data_root: .*ann\.jsonl not found: give the photos' folder, manifest or"):
         photos(DATA, tmp_path / "ann.jsonl")

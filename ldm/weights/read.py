@@ -37,12 +37,14 @@ class ModelDefaults:
         celeb_txt: list of names that the model knows, the celeb basis's source; looked for in the model's folder, in
             the working directory, and in this repository.
         sampler: ddim, dpm++, euler, pndm or ddpm.
+        sample_size_px: side of a picture, where it is another one than the UNet's own configuration says.
     """
 
     guidance_scale: Annotated[float, Field(ge=0)] = 10.0
     num_inference_steps: Annotated[int, Field(gt=0)] = 50
     celeb_txt: str = "infer_images/names.txt"
     sampler: str = "ddim"
+    sample_size_px: Annotated[int, Field(gt=0)] | None = None
 
 
 @dataclass
@@ -61,6 +63,20 @@ class Parts:
     tokenizer: Any
     scheduler: Any
     defaults: ModelDefaults
+
+    def __post_init__(self) -> None:
+        """Have the UNet's configuration say the size that ``defaults`` says: samplers of diffusers look there.
+
+        Raises:
+            ValueError: the networks cannot halve this size as often as they do.
+        """
+        size = self.defaults.sample_size_px
+        if size is None:
+            return
+        halved = self.downscale * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        if size % halved:
+            raise ValueError(f"{DEFAULTS} of {self.folder}: sample_size_px {size} is no multiple of {halved}")
+        self.unet.register_to_config(sample_size=size // self.downscale)
 
     @property
     def sample_size_px(self) -> int:

@@ -151,6 +151,16 @@ def test_defaults_that_cannot_be_are_refused(tmp_path: Path, text: str, message:
         read_defaults(tmp_path)
 
 
+def test_the_size_of_a_picture_may_stand_beside_the_model(copy: Path) -> None:
+    defaults = (copy / "defaults.yaml").read_text()
+    (copy / "defaults.yaml").write_text(f"{defaults}sample_size_px: 32\n")
+    parts = read_model(copy)
+    assert (parts.sample_size_px, parts.unet.config.sample_size * parts.downscale) == (32, 32)
+    (copy / "defaults.yaml").write_text(f"{defaults}sample_size_px: 30\n")
+    with pytest.raises(ValueError, match=r"defaults\.yaml of .*: sample_size_px 30 is no multiple of \d+"):
+        read_model(copy)
+
+
 def test_the_models_own_list_of_names_comes_first(tiny_model: Path, tmp_path: Path) -> None:
     assert celeb_list(tiny_model, read_defaults(tiny_model)) == tiny_model / "names.txt"
 

@@ -208,5 +208,6 @@ def write_lists(store: PictureStore, out: Path) -> tuple[int, int]:
     about = "People kept out of all training of the embedded model: by hash of the name, of those with 4-19 pictures."
     write_text(held_out_file, f"# {about}\n" + "\n".join(held_out) + "\n")
     celeb_txt = "../../infer_images/names_embedded.txt" if shipped else names_file.name
-    write_text(out / DEFAULTS, yaml.safe_dump({**DRAWN_BY, "celeb_txt": celeb_txt}, sort_keys=False))
+    defaults = {"sample_size_px": store.size_px, **DRAWN_BY, "celeb_txt": celeb_txt}
+    write_text(out / DEFAULTS, yaml.safe_dump(defaults, sort_keys=False))
     return len(names), len(held_out)

@@ -195,3 +195,4 @@ def test_lists_lie_beside_a_model_that_is_not_shipped(
     assert Path("configs/embedded/held_out_people.txt").is_file()
     defaults = yaml.safe_load(Path("weights/embedded/defaults.yaml").read_text())
     assert defaults["celeb_txt"] == "../../infer_images/names_embedded.txt"
+    assert defaults["sample_size_px"] == store.size_px

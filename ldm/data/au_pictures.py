@@ -1,5 +1,6 @@
 """Pictures with the action units of their faces as a vector, as `python -m ldm prepare au` leaves them."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,8 @@ from ldm.data.training_photos import PhotoTools
 from ldm.randomness import generator
 
 TABLE, LABELS = "action_units.npz", "labels.csv"
+NAMED = 0.5
+"""Chance that a photo of somebody with a name is called by it."""
 PRESENT = 3.0
 """The intensity of a unit that is known to be there, but not how strong: "marked", the middle of FACS's five."""
 
@@ -41,11 +44,13 @@ class AuPictures(Dataset[Sample]):
         unit_dropout: chance that one unit is not told, so that any of them can be asked for alone.
         balance: draw photos by the weights in the folder's labels.csv, so that rare units are seen about as often as
             frequent ones.
+        names: CSV with ``subject`` and ``name``, of people whom the model knows: every second time a photo of such a
+            person is "a photo of NAME", so that who somebody is and what their face does are learned to go together.
         seed: of all choices.
 
     Raises:
         FileNotFoundError: the folder was not prepared.
-        ValueError: it knows none of the units, or has no weight of a photo.
+        ValueError: it knows none of the units, or has no weight of a photo; or ``names`` is no such table.
     """
 
     def __init__(
@@ -58,17 +63,21 @@ class AuPictures(Dataset[Sample]):
         au_dropout: Annotated[float, Field(ge=0, le=1)] = 0.1,
         unit_dropout: Annotated[float, Field(ge=0, le=1)] = 0.2,
         balance: bool = False,
+        names: Path | None = None,
         seed: int = 23,
     ) -> None:
         folder = Path(folder)
         if not (folder / TABLE).is_file():
             raise FileNotFoundError(f"{folder} holds no {TABLE}: make it with `python -m ldm prepare au`")
         with np.load(folder / TABLE) as table:
-            paths = [folder / str(path) for path in table["paths"]]
+            listed = [Path(str(path)) for path in table["paths"]]
+            paths = [folder / path for path in listed]
             self.intensities = torch.from_numpy(intensities_of(table, units))  # (N, U), NaN where unknown
         if self.intensities.isnan().all():
             raise ValueError(f"{folder} knows nothing of the units {', '.join(map(str, units))}")
-        self.caption = f"{instance_prompt} {word}"
+        self.word, self.caption = word, f"{instance_prompt} {word}"
+        called = {} if names is None else read_names_of(Path(names))
+        self.names = [called.get(path.parts[0]) for path in listed]
         self.seed, self.au_dropout, self.unit_dropout = seed, au_dropout, unit_dropout
         self.weights = cumulative(folder / LABELS, paths) if balance else None  # (N,)
         encoded: list[Tensor] = []
@@ -96,7 +105,22 @@ class AuPictures(Dataset[Sample]):
         number = key.index if self.weights is None else drawn_by(self.weights, self.seed, key.draw)
         told = self.intensities[number].clone()
         told[torch.rand(len(told), generator=draws) < (1.0 if silent else self.unit_dropout)] = torch.nan
-        return {"latents": self.latents[number, int(mirrored)], "action_units": told, "caption": self.caption}
+        name = self.names[number]
+        caption = f"a photo of {name} {self.word}" if name and chance(NAMED, draws) else self.caption
+        return {"latents": self.latents[number, int(mirrored)], "action_units": told, "caption": caption}
+
+
+def read_names_of(table: Path) -> dict[str, str]:
+    """By subject, what they are called in prompts.
+
+    Raises:
+        ValueError: the table lacks a column.
+    """
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        if lacks := sorted({"subject", "name"} - set(rows.fieldnames or ())):
+            raise ValueError(f"{table} lacks the column {', '.join(lacks)}: it says what each subject is called")
+        return {row["subject"]: row["name"] for row in rows if row["name"]}
 
 
 def intensities_of(table: "np.lib.npyio.NpzFile", units: Sequence[int]) -> NDArray[np.float32]:

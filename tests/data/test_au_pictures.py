@@ -64,3 +64,21 @@ def test_rare_faces_are_drawn_as_often_as_frequent_ones(folder: Path) -> None:
     (folder / "labels.csv").write_text("path,weight\na.png,9\n")
     with pytest.raises(ValueError, match="has no weight for 1 of 2 photos"):
         AuPictures(folder, Tools(), [12], "bop", balance=True)
+
+
+def test_people_with_a_name_are_called_by_it_every_second_time(
+    tmp_path: Path, astronaut: Image.Image, hopper: Image.Image
+) -> None:
+    for name, photo in (("F001", astronaut), ("F002", hopper)):
+        (tmp_path / name).mkdir()
+        photo.save(tmp_path / name / "a.png")
+    np.savez(tmp_path / "action_units.npz", **{**PREPARED, "paths": np.array(["F001/a.png", "F002/a.png"])})
+    (tmp_path / "names.csv").write_text("subject,name\nF002,grace hopper\n")
+    data = AuPictures(tmp_path, Tools(), [12], "bop", names=tmp_path / "names.csv")
+    said = [[data[SampleKey(index, draw)]["caption"] for draw in range(200)] for index in (0, 1)]
+    assert set(said[0]) == {"a photo of a face bop"}
+    assert set(said[1]) == {"a photo of a face bop", "a photo of grace hopper bop"}
+    assert 70 < said[1].count("a photo of grace hopper bop") < 130
+    (tmp_path / "names.csv").write_text("who,name\nF002,grace hopper\n")
+    with pytest.raises(ValueError, match=r"names\.csv lacks the column subject: it says what each subject is called"):
+        AuPictures(tmp_path, Tools(), [12], "bop", names=tmp_path / "names.csv")

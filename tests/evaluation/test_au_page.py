@@ -105,6 +105,7 @@ def test_what_is_measured_and_the_command_that_says_so() -> None:
     assert (asked["blind"].blind, asked["captions"].words, list(asked["captions"].units)) == (True, "code", [12, 4])
     assert asked["untrained"].who.sd == Path("weights/embedded")
     assert len({one.out for one in asked.values()}) == 4
+    assert "--units" not in study.command_of(ORDER, study.Plan(units=[])), "an empty list is what no list is"
     said = study.command_of(ORDER, plan)
     assert said.endswith("--landmarker face_landmarker.task --judge NET.onnx:imagenet --noises 4 --units 12,4")
 

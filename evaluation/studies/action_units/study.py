@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from evaluation.scripts import ROOT
 from evaluation.stages import StageError, Stages
@@ -233,11 +234,16 @@ def command_of(order: Order, plan: Plan) -> str:
     """The command that gives the same numbers, without the places of this machine."""
     usual = Plan()
     more = [
-        f"--{key.replace('_', '-')} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        f"--{key.replace('_', '-')} {_typed(value)}"
         for key, value in vars(plan).items()
-        if value != getattr(usual, key)
+        if _typed(value) != _typed(getattr(usual, key))
     ]
     more += [] if order.with_lfw else ["--no-with-lfw"]
     judge = without_folders(order.judge)
     first = "python -m ldm study action_units --celeba CELEBA --lfw LFW --landmarker face_landmarker.task"
     return " ".join([first, f"--judge {judge}", *more])
+
+
+def _typed(value: Any) -> str:
+    """A setting as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

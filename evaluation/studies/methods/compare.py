@@ -9,7 +9,7 @@ from evaluation.studies.methods.arms import methods
 from evaluation.studies.methods.cells import Cells
 from evaluation.studies.methods.pages import pareto, sheet, table, write_pages
 from evaluation.studies.methods.results import Result, shown, word
-from evaluation.studies.methods.run import Found, Request, run
+from evaluation.studies.methods.run import Found, Request, run, seeds_of
 from ldm.files import write_text
 from ldm.runs.png import save_png
 
@@ -39,7 +39,7 @@ def study(request: Request, keys: Sequence[str] | None) -> None:
     for person in found.people:
         sheets.append(request.out / f"grid-{person.name}.png")
         save_png(sheets[-1], sheet(found.results, found.cells, person.name), {"person": person.name})
-    lead = f"{len(found.people)} people, {len(request.seeds)} seeds of training, judge {found.eyes.judge.name}."
+    lead = f"{len(found.people)} people, {seeds_of(request)}, judge {found.eyes.judge.name}."
     page = write_pages(request.out, "Methods", lead, found.results, sheets)
     print(f"{table(found.results)}\n\n{files(found)}\n\n{differences(found.results)}\n\nAll pictures: {page}")
     if request.document:
@@ -78,7 +78,7 @@ def page_of(found: Found, request: Request) -> str:
 
 `python -m ldm study methods` with `{request.sd.as_posix()}`: every method by its own config, as a user runs it.
 {len(found.people)} people, each learned from {len(found.people[0].learned)} photos and known to the judge by
-{len(found.people[0].known)} others; {len(request.seeds)} seeds of training. What the columns mean stands in
+{len(found.people[0].known)} others; {seeds_of(request)}. What the columns mean stands in
 [lora_rank.md](lora_rank.md): class identity is the likeness of "a photo of a person" to the person learned, class
 distance how far these pictures moved from those of the untouched model: what prior preservation is for. Obedience:
 {found.obedience()}

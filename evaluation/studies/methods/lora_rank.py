@@ -13,7 +13,7 @@ from evaluation.studies.document import markdown_table
 from evaluation.studies.methods.arms import Design, factorial
 from evaluation.studies.methods.pages import front, pareto, sheet, table, write_pages
 from evaluation.studies.methods.results import Result, shown, word
-from evaluation.studies.methods.run import Found, Request, run
+from evaluation.studies.methods.run import Found, Request, run, seeds_of
 from ldm.files import write_text
 from ldm.runs.png import save_png
 
@@ -31,7 +31,7 @@ def study(request: Request, design: Design) -> None:
         sheets.append(out / f"grid-{person.name}.png")
         save_png(sheets[-1], sheet(found.results, found.cells, person.name), {"person": person.name})
     pareto(found.results, out / "pareto.png")
-    lead = f"{len(found.people)} people, {len(request.seeds)} seeds of training, judge {found.eyes.judge.name}."
+    lead = f"{len(found.people)} people, {seeds_of(request)}, judge {found.eyes.judge.name}."
     page = write_pages(out, "LoRA: rank, learning rate, steps", lead, found.results, [*sheets, out / "pareto.png"])
     print(f"{table(found.results)}\n\n{verdict(found.results)}\n\nAll pictures and numbers: {page}")
     if request.document:
@@ -106,7 +106,7 @@ def page_of(found: Found, request: Request) -> str:
 
 `python -m ldm study lora_rank` with `{request.sd.as_posix()}`. {len(found.people)} people, each learned from
 {len(found.people[0].learned)} photos and known to the judge by {len(found.people[0].known)} others;
-{len(request.seeds)} seeds of training. Rank, learning rate and steps vary apart from each other; photos, captions,
+{seeds_of(request)}. Rank, learning rate and steps vary apart from each other; photos, captions,
 their order, noise and timesteps are the same in all arms of a seed, the seeds and the batch of the pictures in all. The
 learning rate is constant behind its warm-up, alpha is the rank, there are no class pictures.
 

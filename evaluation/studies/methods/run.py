@@ -141,6 +141,11 @@ def run(request: Request, arms: Sequence[Arm]) -> Found:
     return Found(read_results(cells, arms, names, request.seeds), cells, people, eyes, accuracy)
 
 
+def seeds_of(request: Request) -> str:
+    """How many seeds, in words."""
+    return f"{len(request.seeds)} seeds of training" if len(request.seeds) > 1 else "one seed of training"
+
+
 def clip_of(request: Request) -> ClipJudge | None:
     """The CLIP that judges prompts, if one was given; and whether these prompts can be drawn and judged.
 

@@ -92,13 +92,11 @@ def photos(node: Mapping[str, Any], root: Path) -> tuple[str, Path]:
     """Which parameter of a data set takes the photos, and the path for it: beside a folder lies its manifest.
 
     Raises:
-        ValueError: the data set takes no photos, there are none, or a folder was given that was not aligned.
+        ValueError: the data set takes no photos, or a folder was given that was not aligned.
     """
     name = next((name for name in PHOTOS if name in _takes(node)), None)
     if name is None:
         raise ValueError(f"--data_root: {node.get('target')} takes no photos; it takes {', '.join(_takes(node))}")
-    if not root.exists():  # before the model is loaded, which takes its time
-        raise ValueError(f"--data_root: {root} not found: give the photos' folder, manifest or pickle")
     if name != "pickle_path" or not root.is_dir():
         return name, root
     manifest = root.with_name(f"{root.name}.jsonl")

@@ -88,12 +88,12 @@ def write_pages(folder: Path, title: str, lead: str, results: Sequence[Result], 
     each: list[list[Cell]] = []
     for one in results:
         intervals = [one.interval(measure) for measure in COLUMNS]
-        numbers = [value for interval in intervals for value in (interval.value, interval.low, interval.high)]
+        numbers = [_found(value) for interval in intervals for value in (interval.value, interval.low, interval.high)]
         rows.append([one.name, one.arm.rank, one.arm.rate, one.steps, one.trained, *numbers])
         values = [one.values(measure) for measure in COLUMNS]
         for i, own in enumerate(one.cells):
             for j, cell in enumerate(own):
-                each.append([cell.arm, cell.steps, cell.person, cell.seed, *(float(value[i, j]) for value in values)])
+                each.append([cell.arm, cell.steps, cell.person, cell.seed, *(_found(value[i, j]) for value in values)])
     columns = ["arm", "rank", "learning rate", "steps", "trained"]
     columns += [f"{measure}{what}" for measure in COLUMNS for what in ("", " low", " high")]
     parts: list[Table | Gallery] = [
@@ -102,3 +102,8 @@ def write_pages(folder: Path, title: str, lead: str, results: Sequence[Result], 
         Gallery("All pictures", [Shown(path, path.stem) for path in sheets]),
     ]
     return write_report(folder, Report(title, lead, [], parts, {}))
+
+
+def _found(value: float) -> float | None:
+    """A number, or None where there was nothing to measure: no face to be sharp."""
+    return None if np.isnan(value) else float(value)

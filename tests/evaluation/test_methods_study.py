@@ -16,6 +16,7 @@ from evaluation.identity import SeenFace
 from evaluation.studies.methods import arms, compare, lora_rank, run
 from evaluation.studies.methods.arms import BASE, Arm, Design, factorial, methods
 from evaluation.studies.methods.cells import Cell, Cells, Eyes
+from evaluation.studies.methods.pages import write_pages
 from evaluation.studies.methods.people import people_in
 from evaluation.studies.methods.results import Result, read_results, two_way, word
 from evaluation.vision import ClipJudge
@@ -223,3 +224,11 @@ def test_a_small_study_from_photos_to_its_page(
     assert cells.file("LoRA r2 lr 0.01", "id0", 23, 2).stat().st_mtime_ns == kept, "what is there is not done again"
     assert cells.file("full lr 0.001", "id1", 23, 2).is_file()
     assert arms.BASE.looks == (0,)
+
+
+def test_pages_of_cells_without_a_face(tmp_path: Path) -> None:
+    whole = result(BASE, 0, [0.1, 0.2])
+    blind = [replace(one, sharpness=None) for own in whole.cells for one in own]
+    write_pages(tmp_path, "Methods", "", [Result(BASE, 0, [[one] for one in blind])], [])
+    rows = json.loads((tmp_path / "report.json").read_text())["tables"]["cells"]
+    assert [(row["identity"], row["sharpness"]) for row in rows] == [(0.1, None), (0.2, None)]

@@ -33,6 +33,14 @@ class Subject:
     others: tuple[Path, ...] = ()
 
 
+def photos_by_person(folder: Path) -> dict[str, list[Path]]:
+    """Photos of ``folder/<person>/``, in order."""
+    found: dict[str, list[Path]] = {}
+    for path in list_photos(folder):
+        found.setdefault(path.parent.name, []).append(path)
+    return found
+
+
 @dataclass(frozen=True)
 class Reference:
     """What one judge knows of one person, as unit vectors: products with a face are cosines.

@@ -15,11 +15,12 @@ from evaluation.gender import GenderNet, gender_file
 from evaluation.report import Table, as_csv
 from evaluation.studies.document import markdown_table, replace_section
 from evaluation.studies.planted import LOOK_ALIKE_OF, Cell, cells
+from evaluation.subjects import photos_by_person
 from ldm.commands.bars import bar
 from ldm.faces.backend import FaceBackend, load_backend
 from ldm.faces.checkup import Checkup, examine
 from ldm.faces.faults import judge_photos
-from ldm.faces.photos import list_photos, read_photo
+from ldm.faces.photos import read_photo
 from ldm.files import write_json, write_text
 from ldm.runs.pictures import grid, save_jpeg
 
@@ -37,9 +38,7 @@ def people_of(folder: Path, num_people: int) -> dict[str, list[Path]]:
     Raises:
         ValueError: there are not that many.
     """
-    by_person: dict[str, list[Path]] = {}
-    for path in list_photos(folder):
-        by_person.setdefault(path.parent.name, []).append(path)
+    by_person = photos_by_person(folder)
     several = [photos[:EACH] for _, photos in sorted(by_person.items()) if len(photos) >= EACH]
     seen = set(np.random.default_rng(OLDER_SEED).permutation(len(several))[: CALIBRATED + MEASURED].tolist())
     order = [place for place in np.random.default_rng(SEED).permutation(len(several)).tolist() if place not in seen]

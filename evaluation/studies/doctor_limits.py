@@ -15,12 +15,13 @@ from evaluation.report import Cell as Number
 from evaluation.report import Table, as_csv
 from evaluation.studies.document import markdown_table
 from evaluation.studies.planted import Cell, cells
+from evaluation.subjects import photos_by_person
 from ldm.commands.bars import bar
 from ldm.data.splits import held_out_people
 from ldm.faces.backend import FaceBackend, load_backend
 from ldm.faces.checkup import SEEN, Checkup, examine
 from ldm.faces.faults import Thresholds
-from ldm.faces.photos import list_photos, read_photo
+from ldm.faces.photos import read_photo
 from ldm.files import write_text
 
 SEED, FEWEST, MOST = 11, 2, 4
@@ -36,9 +37,7 @@ def tuning_people(folder: Path, num_people: int) -> dict[str, list[Path]]:
     Raises:
         ValueError: there are not that many.
     """
-    by_person: dict[str, list[Path]] = {}
-    for path in list_photos(folder):
-        by_person.setdefault(path.parent.name, []).append(path)
+    by_person = photos_by_person(folder)
     kept_out = set(held_out_people([name for name, photos in by_person.items() for _ in photos]))
     names = [name for name, own in sorted(by_person.items()) if FEWEST <= len(own) <= MOST and name not in kept_out]
     if len(names) < num_people:

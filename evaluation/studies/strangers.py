@@ -18,7 +18,8 @@ from evaluation.bootstrap import auc
 from evaluation.identity import Judge, Vector
 from evaluation.judges import STRANGERS, load_judge
 from evaluation.studies.document import markdown_table, replace_section
-from ldm.faces.photos import list_photos, read_photo
+from evaluation.subjects import photos_by_person
+from ldm.faces.photos import read_photo
 from ldm.files import write_json
 
 SEED = 42
@@ -34,9 +35,7 @@ def two_photos_each(folder: Path, num_people: int | None, seed: int = SEED) -> l
     Raises:
         ValueError: fewer than twenty people have two photos.
     """
-    by_person: dict[str, list[Path]] = {}
-    for path in list_photos(folder):
-        by_person.setdefault(path.parent.name, []).append(path)
+    by_person = photos_by_person(folder)
     several = [photos for _, photos in sorted(by_person.items()) if len(photos) >= 2]
     if len(several) < 20:
         raise ValueError(

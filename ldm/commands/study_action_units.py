@@ -25,6 +25,9 @@ def action_units(
     per_run: Annotated[int, typer.Option(min=2, help="Of them learned together.")] = 5,
     person_steps: Annotated[int | None, typer.Option(min=1, help="Of such a run; the config's if not given.")] = None,
     person_noises: Annotated[int, typer.Option(min=1, help="Pictures of each person, unit and level.")] = 4,
+    person_au_guidance: Annotated[
+        float | None, typer.Option(min=0, help="Of the vector, for people; default: --au-guidance.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where everything goes; what is there is not done again.")] = Path(
         "outputs/studies/action_units"
     ),
@@ -39,12 +42,13 @@ def action_units(
     face_landmarker.task --judge NET.onnx:imagenet --no-with-lfw --vector-steps 100 --style-steps 50 --noises 4
     --units 12,25 --people 4 --person-steps 40 --drawing-steps 10 --no-document --out FOLDER
     """
-    from evaluation.studies.action_units.study import Order, Plan, run
+    from evaluation.studies.action_units.plan import Order, Plan
+    from evaluation.studies.action_units.study import run
     from ldm.data.action_units.facs import parse_asked
 
     wanted = [one.unit for one in parse_asked(units)] if units else []
     plan = Plan(
         vector_steps, style_steps, batch_size, noises, real, drawing_steps, au_guidance, wanted, people, per_run,
-        person_steps, person_noises,
+        person_steps, person_noises, person_au_guidance,
     )  # fmt: skip
     run(Order(celeba, lfw, landmarker, judge, sd, out, document, with_lfw), plan)

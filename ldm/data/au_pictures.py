@@ -25,7 +25,7 @@ from ldm.data.training_photos import PhotoTools
 from ldm.randomness import generator
 
 TABLE, LABELS = "action_units.npz", "labels.csv"
-NAMED = 0.5
+NAMED = 0.75
 """Chance that a photo of somebody with a name is called by it."""
 PRESENT = 3.0
 """The intensity of a unit that is known to be there, but not how strong: "marked", the middle of FACS's five."""
@@ -44,7 +44,7 @@ class AuPictures(Dataset[Sample]):
         unit_dropout: chance that one unit is not told, so that any of them can be asked for alone.
         balance: draw photos by the weights in the folder's labels.csv, so that rare units are seen about as often as
             frequent ones.
-        names: CSV with ``subject`` and ``name``, of people whom the model knows: every second time a photo of such a
+        names: CSV with ``subject`` and ``name``, of people whom the model knows: three times of four a photo of such a
             person is "a photo of NAME", so that who somebody is and what their face does are learned to go together.
         seed: of all choices.
 

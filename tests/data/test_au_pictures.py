@@ -66,7 +66,7 @@ def test_rare_faces_are_drawn_as_often_as_frequent_ones(folder: Path) -> None:
         AuPictures(folder, Tools(), [12], "bop", balance=True)
 
 
-def test_people_with_a_name_are_called_by_it_every_second_time(
+def test_people_with_a_name_are_called_by_it_three_times_of_four(
     tmp_path: Path, astronaut: Image.Image, hopper: Image.Image
 ) -> None:
     for name, photo in (("F001", astronaut), ("F002", hopper)):
@@ -78,7 +78,7 @@ def test_people_with_a_name_are_called_by_it_every_second_time(
     said = [[data[SampleKey(index, draw)]["caption"] for draw in range(200)] for index in (0, 1)]
     assert set(said[0]) == {"a photo of a face bop"}
     assert set(said[1]) == {"a photo of a face bop", "a photo of grace hopper bop"}
-    assert 70 < said[1].count("a photo of grace hopper bop") < 130
+    assert 120 < said[1].count("a photo of grace hopper bop") < 180
     (tmp_path / "names.csv").write_text("who,name\nF002,grace hopper\n")
     with pytest.raises(ValueError, match=r"names\.csv lacks the column subject: it says what each subject is called"):
         AuPictures(tmp_path, Tools(), [12], "bop", names=tmp_path / "names.csv")

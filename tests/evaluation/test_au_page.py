@@ -10,12 +10,14 @@ from PIL import Image
 from evaluation.report import Plot, Report, Table
 from evaluation.stages import StageError, Stages
 from evaluation.studies.action_units import document, study
-from evaluation.studies.action_units.data import crop_faces, split_table
+from evaluation.studies.action_units.data import crop_faces, name_table, split_table
 from evaluation.studies.action_units.pages import ASKED_COLUMNS, DOSE_COLUMNS
+from evaluation.studies.action_units.plan import Order, Plan, command_of
+from ldm.commands.generate_options import Who
 from ldm.data.action_units.sample import AuDataError
 from ldm.data.sources import Source
 
-ORDER = study.Order(Path("C"), Path("L"), Path("T"), "where/NET.onnx:imagenet", Path("weights/embedded"), Path("out"))
+ORDER = Order(Path("C"), Path("L"), Path("T"), "where/NET.onnx:imagenet", Path("weights/embedded"), Path("out"))
 
 
 def sources(folder: Path, astronaut: Image.Image, hopper: Image.Image) -> list[Source]:
@@ -56,6 +58,13 @@ def test_faces_are_cropped_once_and_people_kept_apart(
         crop_faces(found[2:], tmp_path / "none", 64)
 
 
+def test_people_whom_the_model_knows_have_a_name(tmp_path: Path) -> None:
+    rows = ["path,subject,task", *(f"{who}/1.jpg,{who}," for who in ("lfw-Ann_Bo", "celeba-7", "lfw-Cy_Di"))]
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    table = name_table(tmp_path, ["Ann Bo", "Ed Fo", "7"], tmp_path / "names.csv")
+    assert table.read_text() == "subject,name\nlfw-Ann_Bo,Ann Bo\n"
+
+
 def test_a_stage_that_came_to_its_end_may_have_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = tmp_path / "made"
 
@@ -75,7 +84,7 @@ def test_a_stage_that_came_to_its_end_may_have_failures(tmp_path: Path, monkeypa
 
 
 def test_a_run_is_taken_gone_on_with_or_begun(tmp_path: Path) -> None:
-    order, plan = study.Order(*list(vars(ORDER).values())[:5], tmp_path), study.Plan()
+    order, plan = Order(*list(vars(ORDER).values())[:5], tmp_path), Plan()
     asked: list[list[str]] = []
 
     class Asking(Stages):
@@ -99,14 +108,18 @@ def test_a_run_is_taken_gone_on_with_or_begun(tmp_path: Path) -> None:
 
 
 def test_what_is_measured_and_the_command_that_says_so() -> None:
-    plan = study.Plan(noises=4, units=[12, 4])
+    plan = Plan(noises=4, units=[12, 4])
     asked = study.requests(ORDER, plan, Path("data"), Path("V"), Path("S"))
     assert list(asked) == ["vector", "blind", "captions", "untrained"]
     assert (asked["blind"].blind, asked["captions"].words, list(asked["captions"].units)) == (True, "code", [12, 4])
     assert asked["untrained"].who.sd == Path("weights/embedded")
     assert len({one.out for one in asked.values()}) == 4
-    assert "--units" not in study.command_of(ORDER, study.Plan(units=[])), "an empty list is what no list is"
-    said = study.command_of(ORDER, plan)
+    gentle = [study._request(ORDER, Plan(au_guidance=5, person_au_guidance=x), Path("d"), Who(Path("V")), "people")
+              for x in (None, 2)]  # fmt: skip
+    assert [one.au_guidance for one in gentle] == [5, 2]
+    assert gentle[0].out != gentle[1].out
+    assert "--units" not in command_of(ORDER, Plan(units=[])), "an empty list is what no list is"
+    said = command_of(ORDER, plan)
     assert said.endswith("--landmarker face_landmarker.task --judge NET.onnx:imagenet --noises 4 --units 12,4")
 
 
@@ -145,9 +158,7 @@ def test_the_page_is_written_and_other_sections_stay(tmp_path: Path, monkeypatch
             Image.new("RGB", (8, 8)).save(sweep / f"000-{seed:05d}-{level}.png")
     arms = ("vector", "blind", "captions", "untrained", "people")
     places = {arm: tmp_path / arm for arm in arms}
-    facts = document.Facts(
-        "weights", "COMMAND", tmp_path, vars(study.Plan()), {arm: report(arm) for arm in arms}, places
-    )
+    facts = document.Facts("weights", "COMMAND", tmp_path, vars(Plan()), {arm: report(arm) for arm in arms}, places)
     page.parent.mkdir()
     page.write_text("# Title\n\n## Synthetic faces as training data\n\nKept.\n")
     document.write(facts)
@@ -163,7 +174,7 @@ def test_the_page_is_written_and_other_sections_stay(tmp_path: Path, monkeypatch
     assert page.with_name("action_units_curves.png").read_bytes() == b"png"
     assert Image.open(page.with_name("action_units_sweeps.png")).height == 2 * 10
     empty = document.Facts(
-        "w", "C", tmp_path / "no", vars(study.Plan()), {a: Report(a, "", [], [], {}) for a in arms}, places
+        "w", "C", tmp_path / "no", vars(Plan()), {a: Report(a, "", [], [], {}) for a in arms}, places
     )
     assert document.gates(empty) == "No gate was judged."
     assert "Nobody was drawn." in document.sections(empty).values()

@@ -189,6 +189,20 @@ def test_identity_along_the_sweep(tmp_path: Path) -> None:
         identity.likeness(Colours(), wanted[1::2], tmp_path, Kept(tmp_path / "v"), 0.0)
 
 
+def test_whom_neutral_pictures_show_is_asked_both_ways(tmp_path: Path) -> None:
+    """Bo's picture is nearer to Bo's photos than Ada's are, but Ada's picture is nearer to them still."""
+    wanted = sweeps(Speech("sentence"), ["a photo of ada", "a photo of bo"], [12], (0.0, 5.0), [42])
+    for one in wanted:
+        (tmp_path / one.request.file).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (0, 140 if one.person.endswith("ada") else 120, 0)).save(tmp_path / one.request.file)
+    for name, green in (("ada", 0), ("bo", 150)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (200, 200), (0, green, 0)).save(tmp_path / "photos" / name / "1.png")
+    photos = identity.photos_of([one.person for one in wanted], tmp_path / "photos")
+    found = identity.likeness(Colours(), wanted, tmp_path, Kept(tmp_path / "v"), 0.0, photos)
+    assert found.neutral_auc == {"a photo of ada": 0.0, "a photo of bo": 0.5}
+
+
 def test_the_report_says_all(tmp_path: Path) -> None:
     found, (wanted, said) = results_of(tmp_path, readers=[Truthful(), Truthful(independent=False)])
     like = identity.Likeness("j", "other photos of them", LEVELS, {"a": [0.5, 0.5, 0.4, 0.4]}, {"a": 0.9})

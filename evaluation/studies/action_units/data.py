@@ -15,7 +15,7 @@ from ldm.data.action_units.sample import AuDataError, AuSample, Oddities
 from ldm.data.action_units.tables import TABLES, read_table, write_table
 from ldm.data.sources import Source
 from ldm.faces.backend import load_backend
-from ldm.files import write_json
+from ldm.files import write_json, write_text
 from ldm.runs.face_store import central_face
 from ldm.runs.pictures import save_jpeg
 
@@ -79,6 +79,18 @@ def split_table(labels: Path, folder: Path) -> tuple[Path, Path]:
     for name, own in parts.items():
         write_table(folder / f"{name}.csv", own, folder / FACES)
     return folder / "train.csv", folder / "test.csv"
+
+
+def name_table(folder: Path, known: Sequence[str], out: Path) -> Path:
+    """``out``, a table of ``subject`` and ``name``: people of LFW in ``folder`` whose name is one of ``known``.
+
+    Raises:
+        FileNotFoundError: ``folder`` was not made by `prepare au`.
+    """
+    names = {f"lfw-{name.replace(' ', '_')}": name for name in known}
+    rows = [f"{who},{names[who]}" for who in sorted(subjects_of(folder)) if who in names]
+    write_text(out, "\n".join(["subject,name", *rows]) + "\n")
+    return out
 
 
 def subjects_of(folder: Path) -> set[str]:

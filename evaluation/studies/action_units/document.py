@@ -98,7 +98,8 @@ def _how(facts: Facts) -> str:
 ```
 On `{facts.sd}`: faces of CelebA and LFW, labelled by MediaPipe's blendshapes (thresholds of AU12 and AU25 by people's
 labels on a calibration split), people in training or in tests but never in both. A vector of units is learned together
-with a LoRA ({plan["vector_steps"]} steps of {plan["batch_size"]}), captions like `AU12,AU25` by the whole UNet
+with a LoRA ({plan["vector_steps"]} steps of {plan["batch_size"]}; photos of people whom the model knows are called by
+their names three times of four), captions like `AU12,AU25` by the whole UNet
 ({plan["style_steps"]} steps). AU12 and AU25 are judged by classifiers that were trained on people's labels of CelebA
 alone (`Smiling`, `Mouth_Slightly_Open`), on other people than they are tested on. All other units are read by the
 blendshapes that made the labels: **same detector as the labels**, no gate. A picture without a face counts as the
@@ -150,12 +151,19 @@ def _people(facts: Facts, pictures: Sequence[str]) -> str:
         return "Nobody was drawn."
     parts = [
         f"{facts.plan['people']} people who are in no training, learned on the celeb basis from one photo each, asked "
-        f"for AU12 and AU25 by the vector. {table.note}",
+        f"for AU12 and AU25 by the vector{_weight(facts)}. {table.note} The neutral AUC compares with strangers' pairs "
+        "of both kinds: a person's picture with others' photos, others' pictures with theirs.",
         _picked(table, table.columns),
     ]
     if "action_units_people.png" in pictures:
         parts.append("AU12 from 0 to 5, a person a row:\n\n![people with a rising smile](action_units_people.png)")
     return "\n\n".join(parts)
+
+
+def _weight(facts: Facts) -> str:
+    """Of the vector for people, where it is another one."""
+    weight = facts.plan["person_au_guidance"]
+    return "" if weight is None else f" with a weight of {weight:g}"
 
 
 def _labels(facts: Facts) -> str:

@@ -28,7 +28,8 @@ class Likeness:
         to: what pictures are compared with.
         levels: that were asked for, from neutral on.
         by_person: mean cosine at each level, of each person.
-        neutral_auc: how often neutral pictures are nearer to the person than to others; empty without photos.
+        neutral_auc: how often neutral pictures of a person are nearer to them than strangers' pairs are; empty without
+            photos.
     """
 
     judge: str
@@ -143,19 +144,25 @@ def _aucs(
     references: Mapping[str, Vector],
     undetected: float,
 ) -> dict[str, float]:
-    """By person, how often a neutral picture is nearer to them than a neutral picture of them is to somebody else."""
+    """By person, how often a neutral picture of them is nearer to their photos than a stranger's pair is.
+
+    Strangers' pairs are those of `study celeb_basis`: their picture with another's photos, another's with theirs.
+    """
     neutral: dict[str, list[Vector | None]] = {}
     for one in wanted:
         if one.level == NEUTRAL:
             neutral.setdefault(one.person, []).append(vectors[one.request.file])
-    found = {}
-    for who, own in neutral.items():
-        scores = {
-            name: [undetected if v is None else cosine(reference, v) for v in own]
-            for name, reference in references.items()
-        }
-        found[who] = auc(scores[who], [x for name, some in scores.items() if name != who for x in some])
-    return found
+    scores = {
+        (shown, known): [undetected if v is None else cosine(reference, v) for v in own]
+        for shown, own in neutral.items()
+        for known, reference in references.items()
+    }
+    return {
+        who: auc(
+            scores[who, who], [x for pair, own in scores.items() if (who in pair) and pair != (who, who) for x in own]
+        )
+        for who in neutral
+    }
 
 
 def _words(text: str) -> str:

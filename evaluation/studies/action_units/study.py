@@ -4,22 +4,24 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from evaluation.scripts import ROOT
 from evaluation.stages import StageError, Stages
 from evaluation.studies.action_units import document
-from evaluation.studies.action_units.data import FACES, TRUTH, crop_faces, split_table
+from evaluation.studies.action_units.data import FACES, TRUTH, crop_faces, name_table, split_table
 from evaluation.studies.action_units.people import Learned, learn_people
+from evaluation.studies.action_units.plan import Order, Plan, command_of
 from evaluation.studies.action_units.readers import read_thresholds
 from evaluation.studies.action_units.run import Request, evaluate
-from evaluation.studies.document import without_folders
 from ldm.commands.generate_options import AddOns, How, Who
 from ldm.data.sources import celeba, lfw
+from ldm.modules.names import read_names
+from ldm.runs.aligned_folder import sha256_of
 from ldm.runs.claim import claim
 from ldm.weights.fingerprint import fingerprint
+from ldm.weights.read import celeb_list, read_defaults
 
 CONFIGS = Path("configs/stable-diffusion")
 UNITS = "model.params.personalization_config.params.parts.1.params.units"
@@ -32,64 +34,6 @@ STYLE_RATE = 1.0e-5
 """Times the batch size: what configs/stable-diffusion/style.yaml has for the embedded model."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much is done.
-
-    Attributes:
-        vector_steps: of the training with a vector.
-        style_steps: of the training with captions.
-        batch_size: of both.
-        noises: of each unit and level.
-        real: labelled faces of people kept out that are asked for as they are.
-        drawing_steps: of the sampler.
-        au_guidance: weight of the vector; None: the prompt's.
-        units: that are measured; none: all.
-        people: unseen ones who are given expressions.
-        per_run: of them learned together.
-        person_steps: of such a run; None is what the config says.
-        person_noises: of each person, unit and level.
-    """
-
-    vector_steps: int = 3000
-    style_steps: int = 2000
-    batch_size: int = 16
-    noises: int = 24
-    real: int = 300
-    drawing_steps: int = 25
-    au_guidance: float | None = None
-    units: Sequence[int] = ()
-    people: int = 20
-    per_run: int = 5
-    person_steps: int | None = None
-    person_noises: int = 4
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a user asked for.
-
-    Attributes:
-        celeba: with people's labels.
-        lfw: one folder a person.
-        landmarker: MediaPipe's file.
-        judge: of identity; took no part in learning.
-        sd: the weights.
-        out: where everything goes; what is there is not done again.
-        document: write the page too.
-        with_lfw: label and train on LFW too; else its people are only those with expressions.
-    """
-
-    celeba: Path
-    lfw: Path
-    landmarker: Path
-    judge: str
-    sd: Path
-    out: Path
-    document: bool = True
-    with_lfw: bool = True
-
-
 def run(order: Order, plan: Plan) -> None:
     """All stages.
 
@@ -100,11 +44,18 @@ def run(order: Order, plan: Plan) -> None:
     places = {key: getattr(order, key).absolute() for key in ("celeba", "lfw", "landmarker", "out")}
     order = replace(order, **places)
     out = order.out
-    claim(out, {"weights": fingerprint(order.sd), "lfw": order.with_lfw, "batch_size": plan.batch_size})
+    known = celeb_list(order.sd, read_defaults(order.sd))
+    own = {"weights": fingerprint(order.sd), "lfw": order.with_lfw, "batch_size": plan.batch_size}
+    claim(out, {**own, "names": sha256_of(known)[:16]})
     stages = Stages(out / "logs", ROOT)
     data = prepare(order, out / "data", stages)
     told = sorted(read_thresholds(data / "labels.thresholds.json"))
-    quiet = [f"{UNITS}={told}".replace(" ", ""), "lightning.callbacks.au_previews.params.disabled=true"]
+    names = name_table(data / "train", read_names(known), data / "names.csv")
+    quiet = [
+        f"{UNITS}={told}".replace(" ", ""),
+        f"data.params.train.params.names={names}",
+        "lightning.callbacks.au_previews.params.disabled=true",
+    ]
     vector = train(order, plan, data / "train", stages, "au_vector", plan.vector_steps, quiet)
     more = [
         f"model.base_learning_rate={STYLE_RATE}",
@@ -215,6 +166,8 @@ def with_people(request: Request, order: Order, people: Learned) -> Request:
 
 def _request(order: Order, plan: Plan, data: Path, who: Who, name: str) -> Request:
     weight = plan.au_guidance if name in ("vector", "blind", "people") else None
+    if name == "people" and plan.person_au_guidance is not None:
+        weight = plan.person_au_guidance
     told = [name, str(who.run.name if who.run else who.sd), plan.drawing_steps, weight, plan.people]
     return Request(
         who=who,
@@ -228,22 +181,3 @@ def _request(order: Order, plan: Plan, data: Path, who: Who, name: str) -> Reque
         celeba=order.celeba,
         au_guidance=weight,
     )
-
-
-def command_of(order: Order, plan: Plan) -> str:
-    """The command that gives the same numbers, without the places of this machine."""
-    usual = Plan()
-    more = [
-        f"--{key.replace('_', '-')} {_typed(value)}"
-        for key, value in vars(plan).items()
-        if _typed(value) != _typed(getattr(usual, key))
-    ]
-    more += [] if order.with_lfw else ["--no-with-lfw"]
-    judge = without_folders(order.judge)
-    first = "python -m ldm study action_units --celeba CELEBA --lfw LFW --landmarker face_landmarker.task"
-    return " ".join([first, f"--judge {judge}", *more])
-
-
-def _typed(value: Any) -> str:
-    """A setting as it is typed."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

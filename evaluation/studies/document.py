@@ -1,7 +1,8 @@
 """Put measured numbers into docs/measurements.md, one section a study."""
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ldm.files import write_text
@@ -24,6 +25,16 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def without_folders(judge: str) -> str:
     """A judge as a page names it: ``NET.onnx:imagenet``, wherever the file lies on this machine."""
     return judge.replace("\\", "/").rpartition("/")[2]
+
+
+def typed(options: Mapping[str, object]) -> list[str]:
+    """Options as they are typed: an underscore is a dash, None is left out, a list is given once each."""
+    words = []
+    for name, value in options.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            said = f"{one:g}" if isinstance(one, float) else shlex.quote(str(one))
+            words += [] if one is None else [f"--{name.replace('_', '-')} {said}"]
+    return words
 
 
 def replace_section(title: str, body: str, path: Path = MEASUREMENTS) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from evaluation.studies.document import markdown_table, replace_section
+from evaluation.studies.document import markdown_table, replace_section, typed
 
 
 def test_sections_are_added_and_replaced_in_place(tmp_path: Path) -> None:
@@ -30,3 +30,8 @@ def test_writing_the_same_again_changes_nothing(tmp_path: Path) -> None:
 
 def test_table() -> None:
     assert markdown_table(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
+
+
+def test_options_as_they_are_typed() -> None:
+    options = {"drawing_steps": 12, "lr": (1e-3, 4e-3), "prompt": ["a {}"], "clip": None, "arm": []}
+    assert typed(options) == ["--drawing-steps 12", "--lr 0.001", "--lr 0.004", "--prompt 'a {}'"]

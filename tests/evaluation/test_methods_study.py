@@ -135,6 +135,16 @@ def request_for(out: Path, sd: Path, **given: Any) -> run.Request:
     return run.Request(Path("photos"), "fake", None, sd, 2, [23], 2, 1, 2, out, False, **given)
 
 
+def test_a_page_names_the_command_that_made_it() -> None:
+    said = run.command_of(
+        "lora_rank", request_for(Path("o"), Path("w"), prompts=["a {} hat"]), {"rank": (2, 8), "arm": []}
+    )
+    assert said == (
+        "python -m ldm study lora_rank --photos PHOTOS --judge fake --prompt 'a {} hat' --people 2 --seeds 1 --rank 2 "
+        "--rank 8 --each 2 --asked 1 --drawing-steps 2"
+    )
+
+
 def test_prompts_and_their_judge_are_settings_only_where_given(tiny_model: Path, tmp_path: Path) -> None:
     claim(tmp_path, request_for(tmp_path, tiny_model).settings())
     assert set(json.loads((tmp_path / "study.json").read_text())) == {

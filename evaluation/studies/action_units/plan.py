@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.studies.document import without_folders
+from evaluation.studies.document import typed, without_folders
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,13 @@ class Order:
 def command_of(order: Order, plan: Plan) -> str:
     """The command that gives the same numbers, without the places of this machine."""
     usual = Plan()
-    more = [
-        f"--{key.replace('_', '-')} {_typed(value)}"
-        for key, value in vars(plan).items()
-        if _typed(value) != _typed(getattr(usual, key))
-    ]
-    more += [] if order.with_lfw else ["--no-with-lfw"]
+    changed = {key: value for key, value in vars(plan).items() if _typed(value) != _typed(getattr(usual, key))}
+    given = typed({key: _typed(value) for key, value in changed.items()})
     judge = without_folders(order.judge)
     first = "python -m ldm study action_units --celeba CELEBA --lfw LFW --landmarker face_landmarker.task"
-    return " ".join([first, f"--judge {judge}", *more])
+    return " ".join([first, f"--judge {judge}", *given, *([] if order.with_lfw else ["--no-with-lfw"])])
 
 
-def _typed(value: Any) -> str:
-    """A setting as it is typed."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _typed(value: Any) -> Any:
+    """Units as they are typed: 4,12,25; other settings as they are."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -14,7 +14,7 @@ from evaluation.studies.best_checkpoint.cells import CONFIG, PROMPTS, SEED, Cell
 from evaluation.studies.best_checkpoint.results import cost, differences, table, table_of_differences, verdict
 from evaluation.studies.celeb_basis import people as choice
 from evaluation.studies.celeb_basis.run import digest
-from evaluation.studies.document import without_folders
+from evaluation.studies.document import typed, without_folders
 from ldm.data.manifest import read_people
 from ldm.files import write_json, write_text
 from ldm.runs.best_mark import CHOOSER
@@ -109,10 +109,14 @@ def table_of_cells(cells: list[Cell]) -> str:
 
 def command_of(request: Request, design: Design) -> str:
     """The command that gives the same numbers."""
-    options = {"people": request.people, "steps": design.steps, "every": design.every, "looks": design.looks}
-    options |= {"each": design.each, "drawing-steps": design.drawing_steps}
-    given = [f"--{name} {value}" for name, value in options.items() if value is not None]
-    given += [f"--share {design.share:g}"] + (["--tuning"] if request.tuning else [])
+    options: dict[str, object] = {
+        "people": request.people,
+        "steps": design.steps,
+        "every": design.every,
+        "looks": design.looks,
+    }
+    options |= {"each": design.each, "drawing-steps": design.drawing_steps, "share": design.share}
+    given = typed(options) + (["--tuning"] if request.tuning else [])
     judge = without_folders(request.judge)
     return " ".join([f"python -m ldm study best_checkpoint --photos LFW --judge {judge}", *given])
 

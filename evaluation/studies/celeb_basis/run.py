@@ -23,7 +23,7 @@ from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.pairs import score_pairs
 from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known, curve_of, shortest
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
-from evaluation.studies.document import without_folders
+from evaluation.studies.document import typed, without_folders
 from evaluation.studies.names import mean_vector
 from evaluation.subjects import Subject
 from ldm.data.manifest import read_people
@@ -124,10 +124,14 @@ def digest(folder: Path, names: Sequence[str] = ("*",)) -> str:
 
 def command_of(request: Request, plan: Plan) -> str:
     """The command that gives the same numbers."""
-    options = {"people": request.num_people, "per-run": plan.people_per_run, "steps": plan.steps, "each": plan.each}
+    options: dict[str, object] = {
+        "people": request.num_people,
+        "per-run": plan.people_per_run,
+        "steps": plan.steps,
+        "each": plan.each,
+    }
     options |= {"asked": plan.asked, "drawing-steps": plan.drawing_steps}
-    given = [f"--{name} {value}" for name, value in options.items() if value is not None]
-    given += [f"--arms {key}" for key in request.arms or ()] + [f"--difference {text}" for text in request.differences]
+    given = typed({**options, "arms": list(request.arms or ()), "difference": list(request.differences)})
     given += ["--tuning"] if request.tuning else []
     judge = without_folders(request.judge)
     return " ".join([f"python -m ldm study celeb_basis --photos LFW --judge {judge}", *given])

@@ -9,7 +9,7 @@ from evaluation.studies.methods.arms import methods
 from evaluation.studies.methods.cells import Cells
 from evaluation.studies.methods.pages import pareto, sheet, table, write_pages
 from evaluation.studies.methods.results import Result, shown, word
-from evaluation.studies.methods.run import Found, Request, run, seeds_of
+from evaluation.studies.methods.run import Found, Request, command_of, run, seeds_of
 from ldm.files import write_text
 from ldm.runs.png import save_png
 
@@ -44,7 +44,7 @@ def study(request: Request, keys: Sequence[str] | None) -> None:
     print(f"{table(found.results)}\n\n{files(found)}\n\n{differences(found.results)}\n\nAll pictures: {page}")
     if request.document:
         pareto(found.results, PAGE.with_suffix(".png"))
-        write_text(PAGE, page_of(found, request))
+        write_text(PAGE, page_of(found, request, keys))
         print(f"wrote {PAGE.relative_to(ROOT)}")
 
 
@@ -72,11 +72,14 @@ def files(found: Found) -> str:
     return markdown_table(["", "files to share", "read in (CPU)"], rows)
 
 
-def page_of(found: Found, request: Request) -> str:
+def page_of(found: Found, request: Request, keys: Sequence[str] | None) -> str:
     """The text of docs/studies/methods.md."""
     return f"""# The methods side by side
 
-`python -m ldm study methods` with `{request.sd.as_posix()}`: every method by its own config, as a user runs it.
+```
+{command_of("methods", request, {"arm": list(keys or ())})}
+```
+With `{request.sd.as_posix()}`: every method by its own config, as a user runs it.
 {len(found.people)} people, each learned from {len(found.people[0].learned)} photos and known to the judge by
 {len(found.people[0].known)} others; {seeds_of(request)}. What the columns mean stands in
 [lora_rank.md](lora_rank.md): class identity is the likeness of "a photo of a person" to the person learned, class

@@ -13,7 +13,7 @@ from evaluation.studies.document import markdown_table
 from evaluation.studies.methods.arms import Design, factorial
 from evaluation.studies.methods.pages import front, pareto, sheet, table, write_pages
 from evaluation.studies.methods.results import Result, shown, word
-from evaluation.studies.methods.run import Found, Request, run, seeds_of
+from evaluation.studies.methods.run import Found, Request, command_of, run, seeds_of
 from ldm.files import write_text
 from ldm.runs.png import save_png
 
@@ -36,7 +36,7 @@ def study(request: Request, design: Design) -> None:
     print(f"{table(found.results)}\n\n{verdict(found.results)}\n\nAll pictures and numbers: {page}")
     if request.document:
         pareto(found.results, PAGE.with_suffix(".png"))
-        write_text(PAGE, page_of(found, request))
+        write_text(PAGE, page_of(found, request, design))
         print(f"wrote {PAGE.relative_to(ROOT)}")
 
 
@@ -100,11 +100,15 @@ def verdict(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def page_of(found: Found, request: Request) -> str:
+def page_of(found: Found, request: Request, design: Design) -> str:
     """The text of docs/studies/lora_rank.md."""
+    factors = {"rank": design.ranks, "lr": design.rates, "full_lr": design.full_rates, "look": design.looks}
     return f"""# How high a rank does a LoRA need?
 
-`python -m ldm study lora_rank` with `{request.sd.as_posix()}`. {len(found.people)} people, each learned from
+```
+{command_of("lora_rank", request, factors)}
+```
+With `{request.sd.as_posix()}`: {len(found.people)} people, each learned from
 {len(found.people[0].learned)} photos and known to the judge by {len(found.people[0].known)} others;
 {seeds_of(request)}. Rank, learning rate and steps vary apart from each other; photos, captions,
 their order, noise and timesteps are the same in all arms of a seed, the seeds and the batch of the pictures in all. The

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from evaluation.judges import load_judge, strangers_percentile
 from evaluation.obedience import ObedienceJudge, asked_for
 from evaluation.scripts import ROOT
 from evaluation.studies.attribute_judge import attribute_judge
+from evaluation.studies.document import typed, without_folders
 from evaluation.studies.methods.arms import Arm
 from evaluation.studies.methods.cells import ASKED, CLASS, SEED, Cells, Eyes, make_cell
 from evaluation.studies.methods.learn import Cost, learn
@@ -139,6 +140,18 @@ def run(request: Request, arms: Sequence[Arm]) -> Found:
     names = [person.name for person in people]
     accuracy = dict(sees.accuracy) if sees else {}
     return Found(read_results(cells, arms, names, request.seeds), cells, people, eyes, accuracy)
+
+
+def command_of(name: str, request: Request, more: Mapping[str, object]) -> str:
+    """The command that gives the same numbers, without the places of this machine; ``more``: options of this study."""
+    given: dict[str, object] = {
+        "photos": "PHOTOS",
+        "judge": without_folders(request.judge),
+        "celeba": request.celeba and "CELEBA",
+    }
+    given |= {"clip": request.clip and "CLIP", "prompt": list(request.prompts), "people": request.people}
+    given |= {"seeds": len(request.seeds), **more, "each": request.each, "asked": request.asked}
+    return " ".join(["python -m ldm study", name, *typed({**given, "drawing_steps": request.drawing_steps})])
 
 
 def seeds_of(request: Request) -> str:

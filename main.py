@@ -51,7 +51,7 @@ def check_and_train(options: Options) -> int:
     """Read and check the config; then show it, or train in a new folder or in the one to go on with."""
     from ldm.runs.environment import environment
     from ldm.runs.folder import RunFolder
-    from ldm.runs.settings import config_of, datadir_of, log_differences, seed_of
+    from ldm.runs.settings import config_of, datadir_of, log_differences, require_photos, seed_of
     from ldm.runs.stored_basis import model_to_go_on
     from ldm.runs.train import build_model
 
@@ -63,6 +63,7 @@ def check_and_train(options: Options) -> int:
     if not options.train:
         print("The config is sound. Add -t to train, or --dry-run to see what would be trained.")
         return 0
+    require_photos(config)
     checkpoint = old.checkpoint(options.resume) if old else None
     # The model is built before anything is written: what fails there leaves nothing behind.
     model = model_to_go_on(config, old, seed) if old else build_model(config, seed)

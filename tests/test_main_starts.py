@@ -79,6 +79,13 @@ def test_a_start_that_fails_leaves_no_run(
     assert runs() == []
 
 
+def test_photos_that_are_not_there_are_named_before_the_weights_are_read(root: Path, capsys: Any) -> None:
+    config = root / "configs" / "stable-diffusion" / "lora.yaml"
+    assert main(["--base", str(config), "-t", "--actual_resume", "weights/nowhere", "--data_root", "no/photos"]) == 1
+    said = "data.params.train.params.folder: no/photos is not there; --data_root names the photos to train on"
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("part", ["model", "data"])
 def test_ctrl_c_while_loading_leaves_no_run(here: Path, part: str) -> None:
     tree = tiny_tree()

@@ -108,6 +108,22 @@ def photos(node: Mapping[str, Any], root: Path) -> tuple[str, Path]:
     return name, manifest
 
 
+def require_photos(config: DictConfig) -> None:
+    """Nothing, if the photos that the data sets name are there: to be asked before the weights are read.
+
+    Raises:
+        FileNotFoundError: some are not.
+    """
+    data = _params(OmegaConf.to_container(config.data, resolve=True))
+    for split in ("train", "validation", "test"):
+        given = _params(data.get(split))
+        for name in PHOTOS:
+            if isinstance(path := given.get(name), str) and not Path(path).exists():
+                raise FileNotFoundError(
+                    f"data.params.{split}.params.{name}: {path} is not there; --data_root names the photos to train on"
+                )
+
+
 def devices(gpus: str) -> Tree:
     """Lightning's accelerator and devices for ``--gpus``: "0," the first, "0,2" two of them, "2" any two, "-1" all."""
     import torch

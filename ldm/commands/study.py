@@ -67,7 +67,7 @@ def celeb_basis(
     celeba: Annotated[
         Path | None, typer.Option(help="CelebA with its labels, for attributes and sex; beside PHOTOS if not given.")
     ] = None,
-    people: Annotated[int, typer.Option(min=2, max=30, help="How many of the held-out people.")] = 20,
+    people: Annotated[int, typer.Option(min=2, max=60, help="How many of the held-out people.")] = 20,
     arms: Annotated[list[str] | None, typer.Option(help="Only this arm; once an arm. All if not given.")] = None,
     difference: Annotated[
         list[str] | None, typer.Option(metavar="NAME:KEY=VALUE", help="An arm more: ours with other values.")
@@ -82,7 +82,9 @@ def celeb_basis(
     out: Annotated[Path, typer.Option(help="Where cells go; what is there is kept.")] = Path(
         "outputs/studies/celeb_basis"
     ),
-    document: Annotated[bool, typer.Option(help="Write docs/studies/celeb_basis.md too.")] = True,
+    document: Annotated[
+        bool, typer.Option(help="Write docs/studies/celeb_basis.md too; with --arms a section of docs/measurements.md.")
+    ] = True,
 ) -> None:
     """Does the celeb basis earn its name? Unseen people in every arm that could explain it.
 

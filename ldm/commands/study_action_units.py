@@ -21,7 +21,7 @@ def action_units(
     drawing_steps: Annotated[int, typer.Option(min=1, help="Of the sampler.")] = 25,
     au_guidance: Annotated[float | None, typer.Option(min=0, help="Of the vector; default: the prompt's.")] = None,
     units: Annotated[str, typer.Option(help="That are measured, as 4,12,25 (with 12 and 25); all.")] = "",
-    people: Annotated[int, typer.Option(min=2, max=30, help="Unseen people who are given expressions.")] = 20,
+    people: Annotated[int, typer.Option(min=2, max=60, help="Unseen people who are given expressions.")] = 20,
     per_run: Annotated[int, typer.Option(min=2, help="Of them learned together.")] = 5,
     person_steps: Annotated[int | None, typer.Option(min=1, help="Of such a run; the config's if not given.")] = None,
     person_noises: Annotated[int, typer.Option(min=1, help="Pictures of each person, unit and level.")] = 4,

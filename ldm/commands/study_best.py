@@ -12,7 +12,7 @@ def best_checkpoint(
     celeba: Annotated[
         Path | None, typer.Option(help="CelebA with its labels, for a judge of prompts; beside PHOTOS if not given.")
     ] = None,
-    people: Annotated[int, typer.Option(min=2, max=30, help="How many of the held-out people.")] = 20,
+    people: Annotated[int, typer.Option(min=2, max=60, help="How many of the held-out people.")] = 20,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of a run; the config's if not given.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints that are saved anyway.")] = 50,
     looks: Annotated[int, typer.Option(min=1, help="Steps between looks of the run, as far as there is time.")] = 25,

@@ -105,7 +105,7 @@ def test_cells_are_done_once(
     monkeypatch.setattr(learner, "learn", None)  # nothing is left to learn
     fill(cells, arms, PEOPLE, learner, drawer, plan)
     assert "2 of 2 runs are done already" in capsys.readouterr().out
-    known = Known(dict(zip(PEOPLE, (person("red"), person("blue")), strict=True)), frozenset(), -0.1)
+    known = Known(dict(zip(PEOPLE, (person("red"), person("blue")), strict=True)), {}, -0.1)
     looker = Looker(cells, colour_judge, NoAttributes())  # type: ignore[arg-type]
     assert looker.look("ours", PEOPLE[0]).obedience == {"Smiling": 0.0}
     assert len(looker.look("ours", PEOPLE[0]).vectors) == 2

@@ -1,19 +1,21 @@
 """The celeb basis study: who is in it, what its controls are, what its words follow from."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.studies.celeb_basis import report
+from evaluation.studies.celeb_basis import report, section
 from evaluation.studies.celeb_basis.arms import OURS_ARM, all_arms, choose_arms
 from evaluation.studies.celeb_basis.cells import ASKED, Cell, Cells
 from evaluation.studies.celeb_basis.looks import Look
-from evaluation.studies.celeb_basis.people import MAX_STUDY, choose_subjects
-from evaluation.studies.celeb_basis.results import ArmResult, Known, shortest, verdict, word
-from evaluation.studies.celeb_basis.run import Request, command_of, digest
+from evaluation.studies.celeb_basis.people import choose_subjects
+from evaluation.studies.celeb_basis.results import Appearance, ArmResult, Known, shortest, verdict, word
+from evaluation.studies.celeb_basis.run import Request, appearance, command_of, digest
 from evaluation.studies.celeb_basis.study import Plan, groups
+from evaluation.studies.document import replace_section
 
 PEOPLE = [f"Person_{number:02d}" for number in range(8)]
 
@@ -30,8 +32,8 @@ def album(tmp_path: Path) -> Path:
 
 def test_nobody_is_tuned_on_and_studied(album: Path) -> None:
     everybody = sorted(folder.name for folder in album.iterdir())
-    study = choose_subjects(album, MAX_STUDY, people=everybody)
-    tuning = choose_subjects(album, 100 - MAX_STUDY, tuning=True, people=everybody)
+    study = choose_subjects(album, 60, people=everybody)
+    tuning = choose_subjects(album, 40, tuning=True, people=everybody)
     assert {one.name for one in study}.isdisjoint(one.name for one in tuning)
     assert len({one.name for one in (*study, *tuning)}) == 100
     assert [one.name for one in choose_subjects(album, 5, people=everybody)] == [one.name for one in study[:5]]
@@ -42,8 +44,8 @@ def test_nobody_is_tuned_on_and_studied(album: Path) -> None:
 
 def test_people_without_other_photos_are_an_error(album: Path) -> None:
     everybody = sorted(folder.name for folder in album.iterdir())
-    with pytest.raises(ValueError, match="31 people asked for, but 30"):
-        choose_subjects(album, 31, people=everybody)
+    with pytest.raises(ValueError, match="61 people asked for, but 60"):
+        choose_subjects(album, 61, people=everybody)
     with pytest.raises(ValueError, match=r"fewer than two photos of 30 people.*is it LFW's folder"):
         choose_subjects(album / "nowhere", 30, people=everybody)
 
@@ -115,7 +117,9 @@ def look(person: int, likeness: float, obeys: float = 0.3) -> Look:
     return Look([face, face, None], asked, plain)
 
 
-KNOWN = Known(dict(zip(PEOPLE, np.eye(8, dtype=np.float32), strict=True)), frozenset(PEOPLE[:4]), -0.1)
+APPEARANCES = {name: Appearance(place < 4, "Black_Hair" if place % 2 else "Gray_Hair", place == 0)
+               for place, name in enumerate(PEOPLE)}  # fmt: skip
+KNOWN = Known(dict(zip(PEOPLE, np.eye(8, dtype=np.float32), strict=True)), APPEARANCES, -0.1)
 
 
 def arm(likeness: float, title: str = "", obeys: float = 0.3) -> ArmResult:
@@ -134,6 +138,39 @@ def test_likeness_is_told_from_none() -> None:
     assert word(difference) == "better"
     assert word(blind.less(good, "cosine")) == "worse"
     assert word(good.less(good, "auc")) == "not told apart"
+
+
+def test_strangers_who_are_alike_but_for_the_face() -> None:
+    """Of eight, two men and four women share sex and hair with somebody; the man with glasses is like nobody."""
+    alike = KNOWN.alike(PEOPLE)
+    assert alike.sum(1).tolist() == [1, 2, 1, 2, 2, 2, 2, 2]
+    good = arm(1.0).alike()
+    assert good is not None
+    assert good.value > 0.95
+    nobody = Known(KNOWN.references, {name: Appearance(True, name, False) for name in PEOPLE}, -0.1)
+    assert ArmResult([cell(p) for p in range(8)], [look(p, 1.0) for p in range(8)], nobody).alike() is None
+    said = {
+        "Male": [0.2, np.nan, 0.6],
+        "Black_Hair": [0.1],
+        "Blond_Hair": [0.7],
+        "Brown_Hair": [0.2],
+        "Gray_Hair": [0.1],
+    }
+    assert appearance({**said, "Eyeglasses": [0.9, 0.8]}) == Appearance(False, "Blond_Hair", True)
+
+
+def test_some_arms_are_a_section_of_the_measurements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section, "replace_section", lambda title, body: replace_section(title, body, tmp_path / "m.md"))
+    facts = dict.fromkeys(("command", "sd", "people", "judge", "encoder", "schedule", "each", "sex"), "SAID")
+    pairs = {"ours": [{"n": 8, "two_faces": 1.0, "assigned": 0.5}] * 4}
+    section.write({"ours": arm(1.0, "ours")}, pairs, Cells(tmp_path), facts)
+    page = (tmp_path / "m.md").read_text()
+    assert page.count("SAID") == len(facts)
+    assert re.search(r"\| AUC, same sex \| (1\.000|0\.9\d\d) .* \| 0\.80 \| met \|", page)
+    assert "| both in place | 0.500 (0.500 to 0.500) | 0.75 | not met |" in page
+    assert "told apart by their faces alone: AUC" in page
+    alone = section.text({"mean": arm(0.0, "nobody")}, {}, facts)
+    assert "at least" not in alone
 
 
 def test_arms_of_some_people_are_compared_on_those() -> None:

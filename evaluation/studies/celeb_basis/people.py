@@ -14,8 +14,8 @@ from ldm.files import atomic_path
 
 SEED = 42
 """Of who is chosen; fixed before anybody was learned."""
-MAX_STUDY = 30
-"""People that a study can have: the others of the hundred are for tuning and never in it."""
+TUNING = slice(30, 70)
+"""Places of the hundred, in that order, who are for tuning and never in a study."""
 
 
 def choose_subjects(
@@ -35,7 +35,7 @@ def choose_subjects(
     """
     held_out = read_held_out() if people is None else list(people)
     order = [held_out[place] for place in np.random.default_rng(seed).permutation(len(held_out))]
-    pool = order[MAX_STUDY:] if tuning else order[:MAX_STUDY]
+    pool = order[TUNING] if tuning else [*order[: TUNING.start], *order[TUNING.stop :]]
     if count > len(pool):
         raise ValueError(f"{count} people asked for, but {len(pool)} of the held-out ones are for this")
     photos = {person: sorted((folder / person).glob("*")) for person in pool[:count]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,24 +23,45 @@ MEASURES: dict[Measure, str] = {
 }
 
 
+class Appearance(NamedTuple):
+    """What everybody sees at once: strangers who share it are told apart by their faces alone."""
+
+    man: bool
+    hair: str
+    glasses: bool
+
+
 @dataclass(frozen=True)
 class Known:
     """What is known of the people beside the pictures.
 
     Attributes:
         references: by name, the judge's mean vector of photos that nobody learned from.
-        men: names of those whose photos show a man.
+        appearances: by name, what their photos show.
         undetected: what a picture without a face counts as.
     """
 
     references: Mapping[str, Vector]
-    men: frozenset[str]
+    appearances: Mapping[str, Appearance]
     undetected: float
+
+    @property
+    def men(self) -> int:
+        """How many are men."""
+        return sum(one.man for one in self.appearances.values())
 
     def same_sex(self, people: Sequence[str]) -> NDArray[np.bool_]:
         """(N, N) whether two people are of the same sex."""
-        man = np.array([person in self.men for person in people])
-        return np.asarray(np.equal.outer(man, man))
+        return self._equal([self.appearances[person].man for person in people])
+
+    def alike(self, people: Sequence[str]) -> NDArray[np.bool_]:
+        """(N, N) whether two people are of the same sex, and both have such hair, and glasses or none."""
+        return self._equal([str(self.appearances[person]) for person in people])
+
+    @staticmethod
+    def _equal(own: Sequence[object]) -> NDArray[np.bool_]:
+        values = np.array(own)
+        return np.asarray(values[:, None] == values[None, :])
 
 
 class ArmResult:
@@ -87,6 +108,11 @@ class ArmResult:
         if measure == "obedience":
             return bootstrap_mean(self.obedience)
         return auc_interval(self.scores, strangers=self._strangers(measure))
+
+    def alike(self) -> Interval | None:
+        """The AUC against strangers who are alike but for the face; None where nobody is."""
+        strangers = self._known.alike(self.people)
+        return None if strangers.sum() == len(self.people) else auc_interval(self.scores, strangers=strangers)
 
     def less(self, other: "ArmResult", measure: Measure) -> Interval:
         """A measure less that of another arm, over the people of both, the same resampled in both."""

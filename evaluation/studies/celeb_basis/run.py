@@ -12,16 +12,16 @@ from evaluation.attributes import AttributeJudge
 from evaluation.identity import Judge, require_held_out
 from evaluation.judges import load_judge, strangers_percentile
 from evaluation.scripts import ROOT
-from evaluation.studies.attribute_judge import attribute_judge
+from evaluation.studies.attribute_judge import HAIR, attribute_judge
 from evaluation.studies.celeb_basis import people as choice
-from evaluation.studies.celeb_basis import report
+from evaluation.studies.celeb_basis import report, section
 from evaluation.studies.celeb_basis.arms import CONFIGS, OURS_ARM, PUBLISHED_ARM, Arm, all_arms, choose_arms
 from evaluation.studies.celeb_basis.cells import ASKED, SEED, Cells
 from evaluation.studies.celeb_basis.learn import SEED as TRAINING_SEED
 from evaluation.studies.celeb_basis.learn import Learner
 from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.pairs import score_pairs
-from evaluation.studies.celeb_basis.results import MEASURES, ArmResult, Known, curve_of, shortest
+from evaluation.studies.celeb_basis.results import MEASURES, Appearance, ArmResult, Known, curve_of, shortest
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
 from evaluation.studies.document import typed, without_folders
 from evaluation.studies.names import mean_vector
@@ -102,7 +102,8 @@ def run(request: Request, plan: Plan) -> None:
     write_json(out / "results.json", numbers(results))
     if request.document:
         facts = facts_of(request, plan, known, learner, (judge, sees), encoders)
-        print(f"wrote {report.write(results, pairs, cells, facts).relative_to(ROOT)}")
+        write = section.write if request.arms else report.write
+        print(f"wrote {write(results, pairs, cells, facts).relative_to(ROOT)}")
 
 
 def shows_pairs(arm: Arm, results: Mapping[str, ArmResult]) -> bool:
@@ -138,11 +139,17 @@ def command_of(request: Request, plan: Plan) -> str:
 
 
 def known_people(subjects: Sequence[Subject], judge: Judge, sees: AttributeJudge, side_px: int) -> Known:
-    """Everybody by their other photos: whom they look like to the judge, and of which sex they are."""
+    """Everybody by their other photos: whom they look like to the judge, and what everybody sees."""
     references = {subject.name: mean_vector(judge, subject.others) for subject in subjects}
     photos = {subject.name: [read_photo(path) for path in subject.others] for subject in subjects}
-    men = {name for name, own in photos.items() if np.nanmean(sees(own)["Male"]) > 0.5}
-    return Known(references, frozenset(men), strangers_percentile(judge, side_px))
+    seen = {name: appearance(sees(own)) for name, own in photos.items()}
+    return Known(references, seen, strangers_percentile(judge, side_px))
+
+
+def appearance(said: Mapping[str, Any]) -> Appearance:
+    """Of one person, by the mean over photos of how likely each attribute is."""
+    mean = {name: float(np.nanmean(own)) for name, own in said.items()}
+    return Appearance(mean["Male"] > 0.5, max(HAIR, key=lambda name: mean[name]), mean["Eyeglasses"] > 0.5)
 
 
 def numbers(results: Mapping[str, ArmResult]) -> dict[str, Any]:
@@ -162,7 +169,7 @@ def facts_of(
     judge, sees = judges
     seen = [name for name, _ in ASKED.values()]
     steps = learner.steps_of(OURS_ARM) if plan.steps is None else plan.steps
-    men = len(known.men)
+    men = known.men
     return {
         "command": command_of(request, plan),
         "sd": request.sd.as_posix(),

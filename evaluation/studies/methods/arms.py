@@ -94,6 +94,6 @@ def methods() -> list[Arm]:
         Arm("LoRA", CONFIGS / "lora.yaml", looks=(400,), rank=8),
         Arm("textual inversion", CONFIGS / "textual_inversion.yaml", word="sks", looks=(400,)),
         Arm("pivotal", CONFIGS / "pivotal.yaml", word="sks", looks=(400,), rank=8),
-        Arm("celeb basis", CONFIGS / "celeb_basis.yaml", word="sks", looks=(400,)),
-        Arm("celeb basis + LoRA", CONFIGS / "celeb_basis_lora.yaml", word="sks", looks=(400, 600), rank=4),
+        Arm("celeb basis", CONFIGS / "celeb_basis.yaml", word="sks", looks=(100,)),
+        Arm("celeb basis + LoRA", CONFIGS / "celeb_basis_lora.yaml", word="sks", looks=(100, 500), rank=4),
     ]

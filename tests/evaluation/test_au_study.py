@@ -165,15 +165,22 @@ class Colours:
         return [self.vector(image) for image in images]
 
 
-def test_identity_along_the_sweep(tmp_path: Path) -> None:
-    wanted = sweeps(Speech("sentence"), ["a photo of ada", "a photo of Bo Li"], [12], (0.0, 5.0), [42])
+def people_in_colours(folder: Path, prompts: list[str], drawn: list[int], known: list[int]) -> list[Wanted]:
+    """Pictures of two people, asked for at two levels, and a photo of each: who somebody is, is how green they are."""
+    wanted = sweeps(Speech("sentence"), prompts, [12], (0.0, 5.0), [42])
     for one in wanted:
-        green, red = (0 if one.person.endswith("ada") else 150), int(40 * one.asked[12])
-        (tmp_path / one.request.file).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 4), (red, green, 0)).save(tmp_path / one.request.file)
-    for name, green in (("ada", 0), ("Bo_Li", 150)):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        Image.new("RGB", (200, 200), (0, green, 0)).save(tmp_path / "photos" / name / "1.png")
+        green, red = drawn[prompts.index(one.person)], int(40 * one.asked[12])
+        (folder / one.request.file).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (red, green, 0)).save(folder / one.request.file)
+    for prompt, green in zip(prompts, known, strict=True):
+        own = folder / "photos" / prompt.removeprefix("a photo of ").replace(" ", "_")
+        own.mkdir(parents=True)
+        Image.new("RGB", (200, 200), (0, green, 0)).save(own / "1.png")
+    return wanted
+
+
+def test_identity_along_the_sweep(tmp_path: Path) -> None:
+    wanted = people_in_colours(tmp_path, ["a photo of ada", "a photo of Bo Li"], [0, 150], [0, 150])
     photos = identity.photos_of([one.person for one in wanted], tmp_path / "photos")
     found = identity.likeness(Colours(), wanted, tmp_path, Kept(tmp_path / "v"), 0.0, photos)
     assert found.neutral_auc == {"a photo of ada": 1.0, "a photo of Bo Li": 1.0}
@@ -191,13 +198,7 @@ def test_identity_along_the_sweep(tmp_path: Path) -> None:
 
 def test_whom_neutral_pictures_show_is_asked_both_ways(tmp_path: Path) -> None:
     """Bo's picture is nearer to Bo's photos than Ada's are, but Ada's picture is nearer to them still."""
-    wanted = sweeps(Speech("sentence"), ["a photo of ada", "a photo of bo"], [12], (0.0, 5.0), [42])
-    for one in wanted:
-        (tmp_path / one.request.file).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 4), (0, 140 if one.person.endswith("ada") else 120, 0)).save(tmp_path / one.request.file)
-    for name, green in (("ada", 0), ("bo", 150)):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        Image.new("RGB", (200, 200), (0, green, 0)).save(tmp_path / "photos" / name / "1.png")
+    wanted = people_in_colours(tmp_path, ["a photo of ada", "a photo of bo"], [140, 120], [0, 150])
     photos = identity.photos_of([one.person for one in wanted], tmp_path / "photos")
     found = identity.likeness(Colours(), wanted, tmp_path, Kept(tmp_path / "v"), 0.0, photos)
     assert found.neutral_auc == {"a photo of ada": 0.0, "a photo of bo": 0.5}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ldm.commands.bars import bar
 from ldm.commands.drawing_add_ons import guided, require_control
-from ldm.commands.drawing_au import askings, levels
+from ldm.commands.drawing_au import askings, levels, mover_of
 from ldm.commands.drawing_models import Drawer, asks_for_people, drawers, folder_name
 from ldm.commands.drawing_settings import drawn_size, settings_for, source_for
 from ldm.commands.generate_options import ActionUnits, AddOns, Between, Control, FromPicture, How, What, Who
@@ -147,24 +147,26 @@ def _draw(
     kind = PersonFromPicture if source else None
     pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler, kind)
     asked, samples = askings(drawer.model, prompts, order.units), []
-    _check(order, pipeline, [prompt for asking in asked for prompt in asking.prompts], warned)
+    pipeline.mover = mover_of(drawer.model, order.units)
+    said = [prompt for asking in asked for prompt in asking.prompts] + ([pipeline.mover] if pipeline.mover else [])
+    _check(order, pipeline, said, warned)
     with guided(drawer.model, order.control, drawn_size(drawer.model, settings, source)) as told:
         for asking in asked:
             pipeline.told, facts = asking.told, {**drawer.facts, **told, **asking.facts}
             name = "_".join(part for part in (drawer.suffix, str(asking.facts.get("au", ""))) if part)
-            with _au_guided(pipeline, order, settings.guidance_scale, bool(asking.told)):
+            with _weighed(pipeline, order, settings.guidance_scale, bool(asking.told)):
                 samples += draw_prompts(pipeline, asking.prompts, settings, folder, facts, name, advance, source)
     return samples
 
 
-def _au_guided(pipeline: Any, order: Order, guidance_scale: float, by_vector: bool) -> Any:
+def _weighed(pipeline: Any, order: Order, guidance_scale: float, by_vector: bool) -> Any:
     """Guidance by a vector of action units, where one is told and its weight is not the prompt's."""
-    from ldm.models.diffusion.au_guidance import au_guided
+    from ldm.models.diffusion.au_guidance import weighed
 
     weight = order.units.au_guidance
     if weight is not None and not by_vector:
         raise ValueError("--au-guidance is for a run with AuConditioner; where words say it, --guidance is theirs too")
-    return nullcontext() if weight is None or weight == guidance_scale else au_guided(pipeline, weight)
+    return weighed(pipeline, weight, guidance_scale) if by_vector else nullcontext()
 
 
 def _draw_between(

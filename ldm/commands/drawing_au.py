@@ -52,6 +52,22 @@ def askings(model: Any, prompts: Sequence[str], wanted: ActionUnits) -> list[Ask
     ]
 
 
+def mover_of(model: Any, wanted: ActionUnits) -> str | None:
+    """The prompt whose difference, told and not, moves faces, with the word of the vector; None: each prompt's own.
+
+    Raises:
+        ValueError: it is given where no vector tells a face.
+    """
+    from ldm.modules.au_conditioner import conditioner_of, worded
+
+    if wanted.au_prompt is None:
+        return None
+    part = conditioner_of(model)
+    if part is None:
+        raise ValueError("--au-prompt is for a run with AuConditioner: elsewhere words say what a face does")
+    return worded(wanted.au_prompt, part.word)
+
+
 def vector_of(asked: "Sequence[Asked]", units: Sequence[int], others: Literal["untold", "absent"] = "untold") -> Any:
     """(U,) what is asked for; of the other units nothing is said, or all are absent, as in a neutral face.
 
@@ -85,6 +101,8 @@ def levels(wanted: ActionUnits) -> "list[list[Asked]]":
         raise ValueError("--au, --au-preset and --au-sweep each say what the face does: give one of them")
     if wanted.au_guidance is not None and not given:
         raise ValueError("--au-guidance is the strength of what a face is asked to do: give --au, a preset or a sweep")
+    if wanted.au_prompt is not None and not given:
+        raise ValueError("--au-prompt says whose movement a face takes: give --au, a preset or a sweep")
     if wanted.au_sweep is not None:
         return [[one] for one in parse_sweep(wanted.au_sweep)]
     if not given:

@@ -40,6 +40,9 @@ def au(
     au_guidance: Annotated[
         float | None, typer.Option(min=0, help="Strength of the vector, beside the prompt's.")
     ] = None,
+    au_prompt: Annotated[
+        str | None, typer.Option(help='Whose movement people take, as "a photo of a face"; default: their own.')
+    ] = None,
     blind: Annotated[bool, typer.Option("--blind", help="A control: the model is told nothing of it.")] = False,
     n: Annotated[int, typer.Option(min=1, help="Noises of each prompt, unit and level.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="The first noise.")] = 42,
@@ -88,6 +91,7 @@ def au(
         words=words,
         others=others,
         au_guidance=au_guidance,
+        au_prompt=au_prompt,
         blind=blind,
         real=real,
         max_real=max_real,

@@ -173,3 +173,7 @@ class ActionUnits:
         float | None,
         _in(FACE, min=0, help="Strength of a vector of action units, beside the prompt's; default: as strong as that."),
     ] = None
+    au_prompt: Annotated[
+        str | None,
+        _in(FACE, help='Whose movement a vector takes: "a photo of a face" for people; default: that of the prompt.'),
+    ] = None

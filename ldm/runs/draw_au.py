@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ldm.files import write_json
-from ldm.models.diffusion.au_guidance import au_guided
+from ldm.models.diffusion.au_guidance import weighed
 from ldm.runs.draw import SETTINGS, DrawSettings
 from ldm.runs.png import save_png
 
@@ -50,7 +50,8 @@ def draw_requests(
     A picture depends on its own seed, not on what is drawn beside it.
 
     Args:
-        pipeline: a ``PersonPipeline``; its own people stand for the placeholders of the prompts.
+        pipeline: a ``PersonPipeline``; its own people stand for the placeholders of the prompts, its ``mover`` moves
+            faces.
         requests: the pictures.
         settings: sampler's steps, guidance, negative prompt and batch size; its seed and number are not looked at.
         out: the folder; ``settings.json`` in it lists all pictures.
@@ -66,13 +67,12 @@ def draw_requests(
     advance(len(requests) - len(missing))
     for start in range(0, len(missing), settings.batch_size):
         part = missing[start : start + settings.batch_size]
-        told = part[0].vector is not None
-        if told:  # what guidance by units is measured against
-            pipeline.untold = torch.cat([pipeline.context([one.prompt], told={}) for one in part])
-        weighted = told and au_guidance is not None and au_guidance != settings.guidance_scale
-        with au_guided(pipeline, au_guidance or 0.0) if weighted else nullcontext():
+        told = [_told(one) for one in part]
+        pipeline.tell([one.prompt for one in part], told)  # what guidance by units is measured against
+        contexts = [pipeline.context([one.prompt], told=own) for one, own in zip(part, told, strict=True)]
+        with weighed(pipeline, au_guidance, settings.guidance_scale) if any(told) else nullcontext():
             drawn = pipeline(
-                prompt_embeds=torch.cat([_context(pipeline, one) for one in part]),
+                prompt_embeds=torch.cat(contexts),
                 negative_prompt=[settings.negative_prompt] * len(part),
                 num_inference_steps=settings.num_inference_steps,
                 guidance_scale=settings.guidance_scale,
@@ -85,11 +85,9 @@ def draw_requests(
     return [out / request.file for request in requests]
 
 
-def _context(pipeline: Any, request: AuRequest) -> Tensor:
-    """(1, L, D) of one request."""
-    told = {} if request.vector is None else {"action_units": torch.tensor(request.vector)}
-    context: Tensor = pipeline.context([request.prompt], told=told)
-    return context
+def _told(request: AuRequest) -> dict[str, Tensor]:
+    """What the pipeline is told of one request."""
+    return {} if request.vector is None else {"action_units": torch.tensor(request.vector)}
 
 
 def _said(request: AuRequest) -> dict[str, Any]:

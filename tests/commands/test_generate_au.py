@@ -60,6 +60,7 @@ def test_a_figure(model: Path, tmp_path: Path) -> None:
         (["--au-sweep", "12"], "'12' is no sweep: write the action unit and two whole intensities, like 12=0..5"),
         (["--au", "12", "--interpolate", "seeds"], "put what a face does into the prompts"),
         (["--au", "12", "--au-guidance", "2"], "--au-guidance is for a run with AuConditioner"),
+        (["--au", "12", "--au-prompt", "a face"], "--au-prompt is for a run with AuConditioner"),
     ],
 )
 def test_what_cannot_be_asked(

@@ -68,6 +68,10 @@ def test_units_are_told_by_a_vector(run: Path, tmp_path: Path) -> None:
     assert np.abs(pixels(usual) - pixels(drawn(run, tmp_path / "3", "--au", "12=5", "--guidance", 3))).max() <= 1
     more = drawn(run, tmp_path / "more", "--au", "12=5", "--guidance", 3, "--au-guidance", 9)
     assert np.abs(pixels(usual) - pixels(more)).max() > 1
+    own = drawn(run, tmp_path / "own", "--au", "12=5", "--guidance", 3, "--au-prompt", "a face")
+    assert np.abs(pixels(usual) - pixels(own)).max() <= 1, "moved by its own prompt"
+    other = drawn(run, tmp_path / "other", "--au", "12=5", "--guidance", 3, "--au-prompt", "a photo of a man")
+    assert np.abs(pixels(usual) - pixels(other)).max() > 1
 
 
 def test_the_run_has_drawn_every_unit_while_it_learned(run: Path) -> None:
@@ -147,6 +151,7 @@ def test_measured_against_what_was_asked_for(run: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(study, "_readers", lambda request: ([Brightness()], [6, 12]))
     words = ["evaluate", "au", "--run", str(run), "--landmarker", "x", "--thresholds", "x", "--units", "12"]
     words += ["--levels", "0,3,5", "--n", "2", "--out", str(tmp_path / "out"), "--au-guidance", "6"]
+    words += ["--au-prompt", "a photo of a man"]
     for _ in range(2):
         with pytest.raises(SystemExit) as left:
             command(words)
@@ -156,9 +161,10 @@ def test_measured_against_what_was_asked_for(run: Path, tmp_path: Path, monkeypa
     assert (row["read by"], row["unit"]) == ("brightness", "AU12 lip corner puller")
     assert len(list((tmp_path / "out" / "sweep" / "AU12").glob("*.png"))) == 6
     assert len((tmp_path / "out" / "readings.jsonl").read_text().splitlines()) == 6
-    with pytest.raises(SystemExit) as left:
-        command([*words, "--prompt", "a face"])
-    assert left.value.code
+    for other in (["--prompt", "a face"], ["--au-prompt", "a face"]):
+        with pytest.raises(SystemExit) as left:
+            command([*words, *other])
+        assert left.value.code, "pictures of other settings lie there"
 
 
 def test_what_a_vector_cannot_say(
@@ -172,3 +178,4 @@ def test_what_a_vector_cannot_say(
     assert refused(capsys, "--run", run, *common, "--au-guidance", 3).startswith(
         "--au-guidance is the strength of what"
     )
+    assert refused(capsys, "--run", run, *common, "--au-prompt", "a face").startswith("--au-prompt says whose movement")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ldm.batch import Batch
-from ldm.models.diffusion.au_guidance import au_guided
+from ldm.models.diffusion.au_guidance import au_guided, weighed
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.models.diffusion.pipelines import PersonPipeline
 from ldm.modules.placeholders import PromptTooLongError
@@ -133,3 +133,30 @@ def test_guidance_is_the_sum_it_says(model: LatentDiffusion, scale: float) -> No
     for weight, prediction in zip((0.0, 3.0, scale), seen, strict=False):
         torch.testing.assert_close(prediction, base + weight * (face - prompt), atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(seen[3], seen[2], atol=1e-4, rtol=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scale", [4.0, 1.0])
+def test_another_prompt_can_move_the_face(model: LatentDiffusion, scale: float) -> None:
+    """The difference that the vector makes to one prompt is added to another prompt's prediction."""
+    pipeline = PersonPipeline.of(model)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.told, pipeline.mover = {"action_units": torch.tensor([5.0, 0.0])}, "a photo bop"
+    seen: list[torch.Tensor] = []
+    step = pipeline.scheduler.step
+    pipeline.scheduler.step = lambda prediction, *rest, **more: (
+        seen.append(prediction),
+        step(prediction, *rest, **more),
+    )[1]
+    noise = torch.randn(2, 4, 8, 8, generator=generator(4))
+    with weighed(pipeline, None, scale):
+        pipeline(["a face bop"] * 2, latents=noise, num_inference_steps=1, guidance_scale=scale)
+    time = pipeline.scheduler.timesteps[0]
+    contexts = [pipeline.context([prompt], told={}) for prompt in ("", "a face bop", "a photo bop")]
+    contexts.append(pipeline.context(["a photo bop"]))
+    nobody, prompt, still, moved = (model.unet(noise, time, one.repeat(2, 1, 1)).sample for one in contexts)
+    base = nobody + scale * (prompt - nobody) if scale > 1 else prompt
+    torch.testing.assert_close(seen[0], base + scale * (moved - still), atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(
+        moved - still, model.unet(noise, time, pipeline.context(["a face bop"] * 2)).sample - prompt
+    )

@@ -151,7 +151,8 @@ def _people(facts: Facts, pictures: Sequence[str]) -> str:
         return "Nobody was drawn."
     parts = [
         f"{facts.plan['people']} people who are in no training, learned on the celeb basis from one photo each, asked "
-        f"for AU12 and AU25 by the vector{_weight(facts)}. {table.note} The neutral AUC compares with strangers' pairs "
+        f"for AU12 and AU25 by the vector{_weight(facts)}; the movement is that of a face without a name "
+        f"(`--au-prompt`). {table.note} The neutral AUC compares with strangers' pairs "
         "of both kinds: a person's picture with others' photos, others' pictures with theirs.",
         _picked(table, table.columns),
     ]

@@ -26,9 +26,10 @@ from evaluation.studies.action_units.requests import RealFace, Speech, Wanted, a
 from evaluation.studies.action_units.results import faces_found, gates, unit_results
 from evaluation.studies.attribute_judge import attribute_judge
 from ldm.commands.bars import bar
+from ldm.commands.drawing_au import mover_of
 from ldm.commands.drawing_models import Drawer, drawers
 from ldm.commands.drawing_settings import settings_for
-from ldm.commands.generate_options import AddOns, How, What, Who
+from ldm.commands.generate_options import ActionUnits, AddOns, How, What, Who
 from ldm.data.action_units.captions import CaptionMode
 from ldm.faces.backend import load_backend
 from ldm.faces.blendshapes import FaceLandmarker
@@ -59,6 +60,7 @@ class Request:
     words: CaptionMode = "sentence"
     others: Literal["untold", "absent"] = "untold"
     au_guidance: float | None = None
+    au_prompt: str | None = None
     blind: bool = False
     real: Path | None = None
     max_real: int = 300
@@ -83,12 +85,13 @@ def evaluate(request: Request) -> tuple[Report, Path]:
     speech = Speech.of(drawer.model, request.words, request.others, request.blind)
     if speech.mode is not None and request.au_guidance is not None:
         raise ValueError("--au-guidance is for a run with AuConditioner; where words say it, --guidance is theirs too")
+    mover = mover_of(drawer.model, ActionUnits(au_prompt=request.au_prompt))
     units = units_of(request.units, speech, sorted(thresholds))
     faces = [] if request.real is None else real_faces(request.real, units, request.max_real)
     seeds = range(request.how.seed, request.how.seed + request.how.n)
     asked = sweeps(speech, request.prompts, units, levels_of(request.levels, speech), seeds)
     wanted = [*asked, *as_real(speech, request.prompts, faces)]
-    settings = _draw(request, drawer, speech, wanted)
+    settings = _draw(request, drawer, speech, wanted, mover)
     kept = Kept(request.out / "readings.jsonl")
     files = [one.request.file for one in wanted]
     readings = read_pictures(readers, files, lambda file: read_photo(request.out / file), kept)
@@ -156,7 +159,9 @@ def levels_of(wanted: Sequence[float], speech: Speech) -> list[float]:
     return levels
 
 
-def _draw(request: Request, drawer: Drawer, speech: Speech, wanted: Sequence[Wanted]) -> dict[str, Any]:
+def _draw(
+    request: Request, drawer: Drawer, speech: Speech, wanted: Sequence[Wanted], mover: str | None
+) -> dict[str, Any]:
     """Draw what is not there yet; what must be known to draw it again."""
     settings = settings_for(drawer.model, request.how, What())
     drawing = {name: value for name, value in asdict(settings).items() if name not in ("num_samples", "batch_size")}
@@ -169,10 +174,12 @@ def _draw(request: Request, drawer: Drawer, speech: Speech, wanted: Sequence[Wan
         "others": request.others,
         "au_guidance": request.au_guidance,
         "blind": request.blind,
+        **({"au_prompt": request.au_prompt} if mover else {}),
         **drawing,
     }
     claim(request.out, facts)
     pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
+    pipeline.mover = mover
     with bar("draw", len(wanted)) as advance:
         requests = [one.request for one in wanted]
         draw_requests(pipeline, requests, settings, request.out, request.au_guidance, advance)

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from evaluation.scripts import ROOT
 from evaluation.stages import StageError, Stages
@@ -151,7 +152,9 @@ def requests(order: Order, plan: Plan, data: Path, vector: Path, style: Path) ->
 
 
 def with_people(request: Request, order: Order, people: Learned) -> Request:
-    """The same of people who were learned: two units, identity by their other photos."""
+    """The same of people who were learned: two units, told by what a face without a name does; who they are, by their
+    other photos.
+    """
     return replace(
         request,
         units=PERSON_UNITS,
@@ -161,6 +164,7 @@ def with_people(request: Request, order: Order, people: Learned) -> Request:
         real=None,
         ceilings=False,
         add_ons=AddOns(embedding=people.embeddings),
+        au_prompt=PROMPT,
     )
 
 
@@ -168,7 +172,8 @@ def _request(order: Order, plan: Plan, data: Path, who: Who, name: str) -> Reque
     weight = plan.au_guidance if name in ("vector", "blind", "people") else None
     if name == "people" and plan.person_au_guidance is not None:
         weight = plan.person_au_guidance
-    told = [name, str(who.run.name if who.run else who.sd), plan.drawing_steps, weight, plan.people]
+    told: list[Any] = [name, str(who.run.name if who.run else who.sd), plan.drawing_steps, weight, plan.people]
+    told += [PROMPT] if name == "people" else []
     return Request(
         who=who,
         landmarker=order.landmarker,

@@ -51,6 +51,8 @@ class PersonPrompts:
         placeholders: the words that stand for people; None where the run has none.
         told: what else every prompt's batch holds, without its first axis (``action_units``).
         untold: (B, L, D) context of the last prompts without what is ``told``; None where nothing is.
+        mover: a prompt whose difference, told and not, moves the face (see ``au_guided``); None: the prompts' own.
+        moved: contexts of ``mover`` with what is told and without, (B, L, D) each; None where there is none.
     """
 
     model: Any
@@ -58,6 +60,8 @@ class PersonPrompts:
     placeholders: Placeholders | None
     told: Mapping[str, Tensor]
     untold: Tensor | None
+    mover: str | None
+    moved: tuple[Tensor, Tensor] | None
 
     @classmethod
     def of(cls, model: Any, people: Tensor | None = None, sampler: str | None = None) -> Self:
@@ -75,6 +79,7 @@ class PersonPrompts:
         )
         model.eval()
         pipeline.model, pipeline.people, pipeline.told, pipeline.untold = model, people, {}, None
+        pipeline.mover = pipeline.moved = None
         pipeline.placeholders = placeholders_of(model)
         return pipeline
 
@@ -93,7 +98,7 @@ class PersonPrompts:
         if prompt_embeds is None:
             prompts = [prompt] if isinstance(prompt, str) else list(prompt or [])
             prompt_embeds = self.context(prompts)
-            self.untold = self.context(prompts, told={}) if self.told else None
+            self.tell(prompts, [self.told] * len(prompts))
         prompt_embeds = prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
         if not do_classifier_free_guidance:
             return prompt_embeds, None
@@ -105,6 +110,15 @@ class PersonPrompts:
                 raise ValueError(f"{len(negatives)} negative prompts for {count} prompts: give one, or one for each")
             negative_prompt_embeds = self.context(negatives, told={})
         return prompt_embeds, negative_prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
+
+    def tell(self, prompts: Sequence[str], told: Sequence[Mapping[str, Tensor]]) -> None:
+        """Make ``untold`` and ``moved`` for prompts that are each told something; None where nothing is."""
+        self.untold = self.moved = None
+        if any(told):
+            self.untold = self.context(prompts, told={})
+        if any(told) and self.mover is not None:
+            moving = torch.cat([self.context([self.mover], told=one) for one in told])
+            self.moved = moving, self.context([self.mover] * len(prompts), told={})
 
     @torch.no_grad()
     def context(

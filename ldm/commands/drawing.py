@@ -139,6 +139,7 @@ def _total(order: Order, num_prompts: int) -> int:
 def _draw(
     order: Order, drawer: Drawer, prompts: Sequence[str], folder: Path, advance: Callable[[int], Any], warned: set[int]
 ) -> list[dict[str, Any]]:
+    from ldm.models.diffusion.au_guidance import weighed
     from ldm.models.diffusion.from_picture import PersonFromPicture
     from ldm.runs.draw import draw_prompts, pipeline_of
 
@@ -154,19 +155,10 @@ def _draw(
         for asking in asked:
             pipeline.told, facts = asking.told, {**drawer.facts, **told, **asking.facts}
             name = "_".join(part for part in (drawer.suffix, str(asking.facts.get("au", ""))) if part)
-            with _weighed(pipeline, order, settings.guidance_scale, bool(asking.told)):
+            weight = order.units.au_guidance
+            with weighed(pipeline, weight, settings.guidance_scale) if asking.told else nullcontext():
                 samples += draw_prompts(pipeline, asking.prompts, settings, folder, facts, name, advance, source)
     return samples
-
-
-def _weighed(pipeline: Any, order: Order, guidance_scale: float, by_vector: bool) -> Any:
-    """Guidance by a vector of action units, where one is told and its weight is not the prompt's."""
-    from ldm.models.diffusion.au_guidance import weighed
-
-    weight = order.units.au_guidance
-    if weight is not None and not by_vector:
-        raise ValueError("--au-guidance is for a run with AuConditioner; where words say it, --guidance is theirs too")
-    return weighed(pipeline, weight, guidance_scale) if by_vector else nullcontext()
 
 
 def _draw_between(

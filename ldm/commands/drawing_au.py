@@ -56,16 +56,16 @@ def mover_of(model: Any, wanted: ActionUnits) -> str | None:
     """The prompt whose difference, told and not, moves faces, with the word of the vector; None: each prompt's own.
 
     Raises:
-        ValueError: it is given where no vector tells a face.
+        ValueError: it, or the strength of a vector, is given where no vector tells a face.
     """
     from ldm.modules.au_conditioner import conditioner_of, worded
 
-    if wanted.au_prompt is None:
-        return None
     part = conditioner_of(model)
-    if part is None:
+    if part is None and wanted.au_guidance is not None:
+        raise ValueError("--au-guidance is for a run with AuConditioner; where words say it, --guidance is theirs too")
+    if part is None and wanted.au_prompt is not None:
         raise ValueError("--au-prompt is for a run with AuConditioner: elsewhere words say what a face does")
-    return worded(wanted.au_prompt, part.word)
+    return None if part is None or wanted.au_prompt is None else worded(wanted.au_prompt, part.word)
 
 
 def vector_of(asked: "Sequence[Asked]", units: Sequence[int], others: Literal["untold", "absent"] = "untold") -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from ldm.commands.generate_options import ActionUnits
     from ldm.data.action_units.figures import Figure
 
 
@@ -26,6 +27,12 @@ def au(
     words: Annotated[
         Literal["sentence", "phrase", "code", "index"], typer.Option(help="How prompts say it: as the captions did.")
     ] = "phrase",
+    au_guidance: Annotated[
+        float | None, typer.Option(min=0, help="Strength of a vector; default: the prompt's.")
+    ] = None,
+    au_prompt: Annotated[
+        str | None, typer.Option(help='Whose movement a vector takes: "a photo of a face"; default: their own.')
+    ] = None,
     n: Annotated[int, typer.Option(min=1, help="Pictures of each prompt.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The noise, the same for all prompts.")] = 42,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the sampler; default: the model's.")] = None,
@@ -44,13 +51,15 @@ def au(
     """
     from PIL import Image
 
+    from ldm.commands.generate_options import ActionUnits
     from ldm.data.action_units.figures import FIGURES
     from ldm.runs.png import grid_of, save_gif, save_png
     from ldm.runs.sheet import sheet
 
     if run is None and sd is None:
         raise ValueError("give --run logs/RUN, or --sd WEIGHTS for the plain model")
-    wanted, made = _draw(FIGURES[figure](person, unit, words), run, sd, range(seed, seed + n), steps, out)
+    moved = ActionUnits(au_guidance=au_guidance, au_prompt=au_prompt)
+    wanted, made = _draw(FIGURES[figure](person, unit, words), run, sd, moved, range(seed, seed + n), steps, out)
     files = iter(made)
     rows: dict[str, list[list[Image.Image]]] = {}
     for label, row in wanted.rows.items():
@@ -66,11 +75,17 @@ def au(
 
 
 def _draw(
-    figure: "Figure", run: Path | None, sd: Path | None, seeds: range, steps: int | None, out: Path
+    figure: "Figure",
+    run: Path | None,
+    sd: Path | None,
+    moved: "ActionUnits",
+    seeds: range,
+    steps: int | None,
+    out: Path,
 ) -> "tuple[Figure, list[Path]]":
     """What of a figure the model can be told, and its pictures, those of a cell from one seed after the other."""
     from ldm.commands.bars import bar
-    from ldm.commands.drawing_au import vector_of
+    from ldm.commands.drawing_au import mover_of, vector_of
     from ldm.commands.drawing_models import drawers
     from ldm.commands.drawing_settings import settings_for
     from ldm.commands.generate_options import AddOns, How, What, Who
@@ -94,5 +109,6 @@ def _draw(
         requests += [AuRequest(f"samples/{number:04d}_{one:05d}.png", words, one, vector, facts) for one in seeds]
     settings = settings_for(drawer.model, How(steps=steps), What())
     pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
+    pipeline.mover = mover_of(drawer.model, moved)
     with bar("draw", len(requests)) as advance:
-        return figure, draw_requests(pipeline, requests, settings, out, None, advance, keep=False)
+        return figure, draw_requests(pipeline, requests, settings, out, moved.au_guidance, advance, keep=False)

@@ -47,6 +47,9 @@ def test_a_figure(model: Path, tmp_path: Path) -> None:
     assert left.value.code in (0, None)
     assert Image.open(tmp_path / "sweep.png").height == 18
     assert Image.open(tmp_path / "sweep.gif").n_frames == 10
+    with pytest.raises(SystemExit) as left:
+        main(["visualize", "au", "sweep", "--sd", str(model), *words, "--au-guidance", "5"])
+    assert left.value.code, "words are told, no vector"
     assert len(samples(tmp_path)) == 6
 
 

@@ -99,6 +99,11 @@ def test_a_figure_by_vector(run: Path, tmp_path: Path) -> None:
     shown = samples(tmp_path)
     assert [json.loads(Image.open(one).info["ldm"])["prompt"] for one in shown] == ["a face bop"] * 6
     assert json.loads(Image.open(shown[5]).info["ldm"])["action_units"] == [None, 5.0]
+    usual = pixels(shown[5])
+    with pytest.raises(SystemExit) as left:
+        command([*words, "--out", str(tmp_path), "--au-guidance", "9", "--au-prompt", "a photo of a man"])
+    assert not left.value.code
+    assert np.abs(pixels(samples(tmp_path)[5]) - usual).max() > 1
 
 
 def test_a_person_learned_elsewhere_makes_a_face(run: Path, tmp_path: Path) -> None:

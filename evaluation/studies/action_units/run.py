@@ -83,9 +83,7 @@ def evaluate(request: Request) -> tuple[Report, Path]:
         require_unseen(trained_on(request.who), request.real)
     drawer = next(drawers(request.who, request.add_ons, []))
     speech = Speech.of(drawer.model, request.words, request.others, request.blind)
-    if speech.mode is not None and request.au_guidance is not None:
-        raise ValueError("--au-guidance is for a run with AuConditioner; where words say it, --guidance is theirs too")
-    mover = mover_of(drawer.model, ActionUnits(au_prompt=request.au_prompt))
+    mover = mover_of(drawer.model, ActionUnits(au_guidance=request.au_guidance, au_prompt=request.au_prompt))
     units = units_of(request.units, speech, sorted(thresholds))
     faces = [] if request.real is None else real_faces(request.real, units, request.max_real)
     seeds = range(request.how.seed, request.how.seed + request.how.n)

@@ -15,7 +15,7 @@ from evaluation.identity import FaceJudge
 from evaluation.judges import load_judge
 from evaluation.studies import faces_obedience
 from evaluation.studies.attribute_judge import attribute_judge
-from evaluation.studies.document import markdown_table, replace_section
+from evaluation.studies.document import markdown_table, replace_section, typed, without_folders
 from evaluation.studies.faces_drawn import draw, open_model, read_all
 from evaluation.studies.real_pictures import RealPictures, alike, read_real
 from ldm.commands.bars import bar
@@ -41,6 +41,20 @@ class Settings:
     sampler: str | None = None
     seed: int = 42
     each: int = 24
+
+
+NAMES = {"splits": "split", "other_splits": "other_split", "num_inference_steps": "steps", "guidance_scale": "guidance"}
+"""Of settings, as the command calls them where that is otherwise."""
+
+
+def command_of(source: str, settings: Settings, celeba: Path | None) -> str:
+    """The command that gives the same numbers, without the places of this machine."""
+    usual = Settings()
+    changed = {key: value for key, value in asdict(settings).items() if value != getattr(usual, key)}
+    changed |= {"features": without_folders(settings.features)} if "features" in changed else {}
+    given = typed({NAMES.get(key, key): value for key, value in changed.items()})
+    given += ["--celeba CELEBA"] if celeba is not None else []
+    return " ".join([f"python -m ldm evaluate unet {source} --pictures STORE", *given])
 
 
 def feature_net(name: str) -> FeatureNet:
@@ -103,7 +117,7 @@ def run(
             f"{real.name} and {others.name} have {len(real)} pictures each of the same data sets, and a distance of "
             f"distributions needs at least {FEWEST}: name more splits with --split and --other-split, or another store"
         )
-    model = open_model(run, sd)
+    model, source = open_model(run, sd), f"--run {run.name}" if run else f"--sd {(sd or Path()).as_posix()}"
     pipeline, net = pipeline_of(model, None, settings.sampler), feature_net(settings.features)
     prompts = prompts_for(settings.prompts, others, len(real), settings.seed)
     steps, guidance = settings.num_inference_steps, settings.guidance_scale
@@ -122,10 +136,10 @@ def run(
         "generated": asdict(generated),
         "other_people": asdict(floor),
     }
-    text = describe(facts, generated, floor)
+    text, command = describe(facts, generated, floor), command_of(source, settings, celeba)
     print(text)
     if document:
-        replace_section("Faces like those of real people", f"`python -m ldm evaluate unet`.\n\n{text}")
+        replace_section("Faces like those of real people", f"```\n{command}\n```\n{text}")
     if celeba is not None:
         judge = attribute_judge(celeba)
         answers = faces_obedience.ask(pipeline, judge, out, settings.each, settings.seed, steps, guidance)
@@ -133,7 +147,7 @@ def run(
         said = faces_obedience.describe(answers)
         print(said)
         if document:
-            replace_section("Attributes obeyed", f"`python -m ldm evaluate unet --celeba CELEBA`.\n\n{said}")
+            replace_section("Attributes obeyed", f"```\n{command}\n```\n{said}")
     if json_file is not None:
         write_json(json_file, facts)
     return facts

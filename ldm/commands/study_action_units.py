@@ -26,7 +26,7 @@ def action_units(
     person_steps: Annotated[int | None, typer.Option(min=1, help="Of such a run; the config's if not given.")] = None,
     person_noises: Annotated[int, typer.Option(min=1, help="Pictures of each person, unit and level.")] = 4,
     person_au_guidance: Annotated[
-        float | None, typer.Option(min=0, help="Of the vector, for people; default: --au-guidance.")
+        list[float] | None, typer.Option(min=0, help="Of the vector, for people; once a weight. --au-guidance.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Where everything goes; what is there is not done again.")] = Path(
         "outputs/studies/action_units"
@@ -49,6 +49,6 @@ def action_units(
     wanted = [one.unit for one in parse_asked(units)] if units else []
     plan = Plan(
         vector_steps, style_steps, batch_size, noises, real, drawing_steps, au_guidance, wanted, people, per_run,
-        person_steps, person_noises, person_au_guidance,
+        person_steps, person_noises, person_au_guidance or (),
     )  # fmt: skip
     run(Order(celeba, lfw, landmarker, judge, sd, out, document, with_lfw), plan)

@@ -114,11 +114,13 @@ def test_what_is_measured_and_the_command_that_says_so() -> None:
     assert (asked["blind"].blind, asked["captions"].words, list(asked["captions"].units)) == (True, "code", [12, 4])
     assert asked["untrained"].who.sd == Path("weights/embedded")
     assert len({one.out for one in asked.values()}) == 4
-    gentle = [study._request(ORDER, Plan(au_guidance=5, person_au_guidance=x), Path("d"), Who(Path("V")), "people")
-              for x in (None, 2)]  # fmt: skip
+    gentle = [study._request(ORDER, plan, Path("d"), Who(Path("V")), "people", weight) for weight in (5.0, 2.0)]
     assert [one.au_guidance for one in gentle] == [5, 2]
     assert gentle[0].out != gentle[1].out
     assert "--units" not in command_of(ORDER, Plan(units=[])), "an empty list is what no list is"
+    assert command_of(ORDER, Plan(person_au_guidance=[3.0, 2.5])).endswith(
+        "--person-au-guidance 3 --person-au-guidance 2.5"
+    )
     said = command_of(ORDER, plan)
     assert said.endswith("--landmarker face_landmarker.task --judge NET.onnx:imagenet --noises 4 --units 12,4")
 
@@ -132,7 +134,7 @@ def report(arm: str) -> Report:
         Table("Dose and response", DOSE_COLUMNS, dose, "What it is."),
         Plot("Dose-response curves", b"png"),
     ]
-    if arm == "people":
+    if arm.startswith("people"):
         parts.append(
             Table("Identity along the sweep", ("person", "neutral AUC", "at 0"), [["a <ada>", 0.9, 0.5]], "It falls.")
         )
@@ -156,7 +158,7 @@ def test_the_page_is_written_and_other_sections_stay(tmp_path: Path, monkeypatch
     for seed in (42, 43):
         for level in (0, 5):
             Image.new("RGB", (8, 8)).save(sweep / f"000-{seed:05d}-{level}.png")
-    arms = ("vector", "blind", "captions", "untrained", "people")
+    arms = ("vector", "blind", "captions", "untrained", "people, weight 3", "people, weight 2")
     places = {arm: tmp_path / arm for arm in arms}
     facts = document.Facts("weights", "COMMAND", tmp_path, vars(Plan()), {arm: report(arm) for arm in arms}, places)
     page.parent.mkdir()
@@ -170,7 +172,9 @@ def test_the_page_is_written_and_other_sections_stay(tmp_path: Path, monkeypatch
     assert "| AU12 | 0.4000 | labels | 0.400 | 0.970 | 0.900 |" in text
     assert "![sweeps of several units](action_units_sweeps.png)" in text
     assert "action_units_people.png" not in text
-    assert "| `a <ada>` | 0.900 | 0.500 |" in text
+    assert text.count("| `a <ada>` | 0.900 | 0.500 |") == 2
+    assert "Unseen people, told by a vector, weight 2. It falls." in text
+    assert "| unseen people, told by a vector, weight 3 | AU12: AUC |" in text
     assert page.with_name("action_units_curves.png").read_bytes() == b"png"
     assert Image.open(page.with_name("action_units_sweeps.png")).height == 2 * 10
     empty = document.Facts(

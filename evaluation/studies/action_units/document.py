@@ -21,8 +21,9 @@ ARMS = {
     "blind": "the same, told nothing",
     "captions": "told in captions (`AU12`)",
     "untrained": "before any training, asked in a sentence",
-    "people": "unseen people, told by a vector",
 }
+PEOPLE = "people"
+"""The arm of unseen people; one for each weight where several are measured: ``people, weight 3``."""
 SHOWN_UNITS, SHOWN_NOISES = (1, 4, 12, 25, 26, 43), 3
 
 
@@ -45,6 +46,11 @@ class Facts:
     plan: Mapping[str, Any]
     found: Mapping[str, Report]
     places: Mapping[str, Path]
+
+    @property
+    def people(self) -> list[str]:
+        """The arms of unseen people."""
+        return [arm for arm in self.found if arm.startswith(PEOPLE)]
 
     def table(self, arm: str, title: str) -> Table | None:
         """A table of an arm's report; None where it has none of this title."""
@@ -82,10 +88,10 @@ def sections(facts: Facts, pictures: Sequence[str] = ()) -> dict[str, str]:
 def gates(facts: Facts) -> str:
     """What should hold, and whether it does."""
     rows = []
-    for arm in ("vector", "captions", "people"):
+    for arm in ("vector", "captions", *facts.people):
         found = facts.table(arm, "Gates")
         for row in found.rows if found is not None else ():
-            rows.append([ARMS[arm], *(shown(cell) for cell in row)])
+            rows.append([_named(arm), *(shown(cell) for cell in row)])
     if not rows:
         return "No gate was judged."
     return markdown_table(["", "gate", "found", "low", "high", "at least", ""], rows)
@@ -138,7 +144,7 @@ def _arms(facts: Facts) -> str:
         for row in asked.rows:
             if row[1] == "people's labels" and row[2] == "alone":
                 auc = _cells(asked, row, "AUC", "AUC low", "AUC high")
-                rows.append([ARMS[arm], str(row[0]), _interval(auc), _interval(ranks[row[0], row[1]])])
+                rows.append([_named(arm), str(row[0]), _interval(auc), _interval(ranks[row[0], row[1]])])
     if not rows:
         return "No classifier that knows people's labels took part."
     head = ["", "unit", "AUC", "Spearman of the sweep"]
@@ -146,25 +152,27 @@ def _arms(facts: Facts) -> str:
 
 
 def _people(facts: Facts, pictures: Sequence[str]) -> str:
-    table = facts.table("people", "Identity along the sweep")
-    if table is None:
+    tables = {arm: found for arm in facts.people if (found := facts.table(arm, "Identity along the sweep"))}
+    if not tables:
         return "Nobody was drawn."
     parts = [
         f"{facts.plan['people']} people who are in no training, learned on the celeb basis from one photo each, asked "
-        f"for AU12 and AU25 by the vector{_weight(facts)}; the movement is that of a face without a name "
-        f"(`--au-prompt`). {table.note} The neutral AUC compares with strangers' pairs "
-        "of both kinds: a person's picture with others' photos, others' pictures with theirs.",
-        _picked(table, table.columns),
+        "for AU12 and AU25 by the vector; the movement is that of a face without a name (`--au-prompt`). The neutral "
+        "AUC compares with strangers' pairs of both kinds: a person's picture with others' photos, others' pictures "
+        "with theirs."
     ]
+    for arm, found in tables.items():
+        parts += [f"{_named(arm).capitalize()}. {found.note}", _picked(found, found.columns)]
     if "action_units_people.png" in pictures:
-        parts.append("AU12 from 0 to 5, a person a row:\n\n![people with a rising smile](action_units_people.png)")
+        of = f" ({_named(facts.people[0])})" if len(facts.people) > 1 else ""
+        said = f"AU12 from 0 to 5, a person a row{of}:"
+        parts.append(f"{said}\n\n![people with a rising smile](action_units_people.png)")
     return "\n\n".join(parts)
 
 
-def _weight(facts: Facts) -> str:
-    """Of the vector for people, where it is another one."""
-    weight = facts.plan["person_au_guidance"]
-    return "" if weight is None else f" with a weight of {weight:g}"
+def _named(arm: str) -> str:
+    """An arm as the page calls it."""
+    return ARMS.get(arm) or f"unseen people, told by a vector{arm.removeprefix(PEOPLE)}"
 
 
 def _labels(facts: Facts) -> str:
@@ -216,7 +224,7 @@ def write_pictures(facts: Facts) -> list[str]:
     for unit in SHOWN_UNITS:
         for number, own in enumerate(_sweeps(facts.places["vector"] / "sweep" / f"AU{unit}")[:SHOWN_NOISES]):
             rows[f"AU{unit}{' ' * number}"] = own
-    people = _sweeps(facts.places["people"] / "sweep" / "AU12", one_each=True)
+    people = _sweeps(facts.places[facts.people[0]] / "sweep" / "AU12", one_each=True)
     for name, shown_rows in (("sweeps", rows), ("people", {f"{n + 1}": own for n, own in enumerate(people[:8])})):
         if shown_rows:
             save_png(PAGE.with_name(f"action_units_{name}.png"), sheet(shown_rows), {"figure": name})

@@ -25,7 +25,7 @@ class Plan:
         per_run: of them learned together.
         person_steps: of such a run; None is what the config says.
         person_noises: of each person, unit and level.
-        person_au_guidance: weight of the vector for them; None: ``au_guidance``.
+        person_au_guidance: weights of the vector for them, each measured; none: ``au_guidance``.
     """
 
     vector_steps: int = 3000
@@ -40,7 +40,7 @@ class Plan:
     per_run: int = 5
     person_steps: int | None = None
     person_noises: int = 4
-    person_au_guidance: float | None = None
+    person_au_guidance: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,14 @@ class Order:
 def command_of(order: Order, plan: Plan) -> str:
     """The command that gives the same numbers, without the places of this machine."""
     usual = Plan()
-    changed = {key: value for key, value in vars(plan).items() if _typed(value) != _typed(getattr(usual, key))}
-    given = typed({key: _typed(value) for key, value in changed.items()})
+    changed = {key: value for key, value in vars(plan).items() if _listed(value) != _listed(getattr(usual, key))}
+    if "units" in changed:
+        changed["units"] = ",".join(map(str, plan.units))
     judge = without_folders(order.judge)
     first = "python -m ldm study action_units --celeba CELEBA --lfw LFW --landmarker face_landmarker.task"
-    return " ".join([first, f"--judge {judge}", *given, *([] if order.with_lfw else ["--no-with-lfw"])])
+    return " ".join([first, f"--judge {judge}", *typed(changed), *([] if order.with_lfw else ["--no-with-lfw"])])
 
 
-def _typed(value: Any) -> Any:
-    """Units as they are typed: 4,12,25; other settings as they are."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+def _listed(value: Any) -> Any:
+    """A list for any sequence: an empty one is what no list is."""
+    return list(value) if isinstance(value, list | tuple) else value

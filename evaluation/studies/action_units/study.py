@@ -68,8 +68,11 @@ def run(order: Order, plan: Plan) -> None:
     asked = requests(order, plan, data, vector, style)
     found = {arm: evaluate(request)[0] for arm, request in asked.items()}
     people = learn_people(order.lfw, order.sd, plan.people, plan.per_run, plan.person_steps, out / "people")
-    asked["people"] = with_people(_request(order, plan, data, Who(vector), "people"), order, people)
-    found["people"] = evaluate(asked["people"])[0]
+    weights: list[float | None] = [*plan.person_au_guidance] or [plan.au_guidance]
+    for weight in weights:
+        arm = document.PEOPLE + (f", weight {weight:g}" if len(weights) > 1 else "")
+        asked[arm] = with_people(_request(order, plan, data, Who(vector), document.PEOPLE, weight), order, people)
+        found[arm] = evaluate(asked[arm])[0]
     drawn = {arm: request.out for arm, request in asked.items()}
     facts = document.Facts(order.sd.as_posix(), command_of(order, plan), out, vars(plan), found, drawn)
     print(document.gates(facts))
@@ -138,12 +141,11 @@ def train(order: Order, plan: Plan, folder: Path, stages: Stages, name: str, ste
 def requests(order: Order, plan: Plan, data: Path, vector: Path, style: Path) -> dict[str, Request]:
     """What is measured: the vector, the same told nothing, captions, and the weights before any training."""
     plain = _request(order, plan, data, Who(None, order.sd), "untrained")
+    blind = _request(order, plan, data, Who(vector), "blind", plan.au_guidance)
     said = [unit for unit in CAPTION_UNITS if unit in (plan.units or CAPTION_UNITS)]
     return {
-        "vector": replace(_request(order, plan, data, Who(vector), "vector"), judge=order.judge),
-        "blind": replace(
-            _request(order, plan, data, Who(vector), "blind"), units=PERSON_UNITS, real=None, ceilings=False, blind=True
-        ),
+        "vector": replace(_request(order, plan, data, Who(vector), "vector", plan.au_guidance), judge=order.judge),
+        "blind": replace(blind, units=PERSON_UNITS, real=None, ceilings=False, blind=True),
         "captions": replace(
             _request(order, plan, data, Who(style), "captions"), judge=order.judge, words="code", units=said
         ),
@@ -168,18 +170,17 @@ def with_people(request: Request, order: Order, people: Learned) -> Request:
     )
 
 
-def _request(order: Order, plan: Plan, data: Path, who: Who, name: str) -> Request:
-    weight = plan.au_guidance if name in ("vector", "blind", "people") else None
-    if name == "people" and plan.person_au_guidance is not None:
-        weight = plan.person_au_guidance
+def _request(order: Order, plan: Plan, data: Path, who: Who, name: str, weight: float | None = None) -> Request:
     told: list[Any] = [name, str(who.run.name if who.run else who.sd), plan.drawing_steps, weight, plan.people]
-    told += [PROMPT] if name == "people" else []
+    told += [PROMPT] if name == document.PEOPLE else []
     return Request(
         who=who,
         landmarker=order.landmarker,
         thresholds=data / "labels.thresholds.json",
         out=data.parent / "measured" / f"{name}-{zlib.crc32(json.dumps(told).encode()):08x}",
-        how=How(plan.person_noises if name == "people" else plan.noises, steps=plan.drawing_steps, batch_size=16),
+        how=How(
+            plan.person_noises if name == document.PEOPLE else plan.noises, steps=plan.drawing_steps, batch_size=16
+        ),
         units=plan.units,
         real=data / "test",
         max_real=plan.real,

@@ -179,7 +179,11 @@ def test_a_cpu_that_is_slow_at_bf16_trains_in_fp32(monkeypatch: pytest.MonkeyPat
     assert recipe.training_settings() == ["lightning.trainer.precision=32-true"]
     monkeypatch.setattr(recipe, "_processor", lambda: "flags: avx512_bf16 amx_bf16")
     assert recipe.training_settings() == []
-    assert recipe.training_settings(steps=2)[0] == "lightning.trainer.max_steps=2"
+    tried = recipe.training_settings(steps=2)
+    assert tried[0] == "lightning.trainer.max_steps=2"
+    assert "data.params.batch_size=8" in tried, "as many as any machine holds"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert not any("batch_size" in one for one in recipe.training_settings(steps=2))
 
 
 def test_lists_lie_beside_a_model_that_is_not_shipped(

@@ -108,7 +108,7 @@ def embedded(
         float | None, typer.Option(min=0.1, help="Save and stop after so long: a leg. Call again to go on.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Every stage for so many steps, on a CPU in small batches: does it run here?")
+        int | None, typer.Option(min=1, help="Every stage so many steps, on a CPU in small batches: does it run here?")
     ] = None,
 ) -> None:
     """Make the embedded model from nothing; what is done already is kept, so it can be stopped and called again.

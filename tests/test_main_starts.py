@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from ldm.runs.folder import RunFolder
 from ldm.runs.load import find_run
 from ldm.runs.processes import FOLDER_VARIABLE
+from ldm.runs.settings import require_photos
 from main import main
 from tests.runs.tiny import TinyData, TinyModel, tiny_tree
 
@@ -84,6 +85,10 @@ def test_photos_that_are_not_there_are_named_before_the_weights_are_read(root: P
     assert main(["--base", str(config), "-t", "--actual_resume", "weights/nowhere", "--data_root", "no/photos"]) == 1
     said = "data.params.train.params.folder: no/photos is not there; --data_root names the photos to train on"
     assert said in capsys.readouterr().err
+    data = {"folder": "no/latents", "pictures": str(root)}
+    require_photos(OmegaConf.create({"data": {"params": {"train": {"params": data}}}}))  # latents are made
+    with pytest.raises(FileNotFoundError, match=r"data\.params\.train\.params\.pictures: no/store is not there"):
+        require_photos(OmegaConf.create({"data": {"params": {"train": {"params": {**data, "pictures": "no/store"}}}}}))
 
 
 @pytest.mark.parametrize("part", ["model", "data"])

@@ -117,7 +117,9 @@ def require_photos(config: DictConfig) -> None:
     data = _params(OmegaConf.to_container(config.data, resolve=True))
     for split in ("train", "validation", "test"):
         given = _params(data.get(split))
-        for name in PHOTOS:
+        for name in (
+            ("pictures",) if given.get("pictures") else PHOTOS
+        ):  # of those, training makes what is in the folder
             if isinstance(path := given.get(name), str) and not Path(path).exists():
                 raise FileNotFoundError(
                     f"data.params.{split}.params.{name}: {path} is not there; --data_root names the photos to train on"

@@ -117,7 +117,7 @@ def run(
             f"{real.name} and {others.name} have {len(real)} pictures each of the same data sets, and a distance of "
             f"distributions needs at least {FEWEST}: name more splits with --split and --other-split, or another store"
         )
-    model, source = open_model(run, sd), f"--run {run.name}" if run else f"--sd {(sd or Path()).as_posix()}"
+    model = open_model(run, sd)
     pipeline, net = pipeline_of(model, None, settings.sampler), feature_net(settings.features)
     prompts = prompts_for(settings.prompts, others, len(real), settings.seed)
     steps, guidance = settings.num_inference_steps, settings.guidance_scale
@@ -136,6 +136,7 @@ def run(
         "generated": asdict(generated),
         "other_people": asdict(floor),
     }
+    source = f"--run {run.name}" if run else f"--sd {(sd or Path()).as_posix()}"
     text, command = describe(facts, generated, floor), command_of(source, settings, celeba)
     print(text)
     if document:

@@ -104,10 +104,8 @@ def test_who_is_trained_and_the_file(make: Make, tmp_path: Path) -> None:
         three.personalization.load([artifact])
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("scale", [4.0, 1.0])
-def test_guidance_is_the_sum_it_says(model: LatentDiffusion, scale: float) -> None:
-    """One step of the pipeline's prediction against the formula, with each of the three predictions made alone."""
+def watched(model: LatentDiffusion) -> tuple[PersonPipeline, list[torch.Tensor]]:
+    """A pipeline that is told of a face, and the predictions that its scheduler will get."""
     pipeline = PersonPipeline.of(model)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.told = {"action_units": torch.tensor([5.0, 0.0])}
@@ -117,6 +115,14 @@ def test_guidance_is_the_sum_it_says(model: LatentDiffusion, scale: float) -> No
         seen.append(prediction),
         step(prediction, *rest, **more),
     )[1]
+    return pipeline, seen
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scale", [4.0, 1.0])
+def test_guidance_is_the_sum_it_says(model: LatentDiffusion, scale: float) -> None:
+    """One step of the pipeline's prediction against the formula, with each of the three predictions made alone."""
+    pipeline, seen = watched(model)
     noise = torch.randn(2, 4, 8, 8, generator=generator(4))
     for weight in (0.0, 3.0, scale):
         with au_guided(pipeline, weight):
@@ -139,15 +145,8 @@ def test_guidance_is_the_sum_it_says(model: LatentDiffusion, scale: float) -> No
 @pytest.mark.parametrize("scale", [4.0, 1.0])
 def test_another_prompt_can_move_the_face(model: LatentDiffusion, scale: float) -> None:
     """The difference that the vector makes to one prompt is added to another prompt's prediction."""
-    pipeline = PersonPipeline.of(model)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.told, pipeline.mover = {"action_units": torch.tensor([5.0, 0.0])}, "a photo bop"
-    seen: list[torch.Tensor] = []
-    step = pipeline.scheduler.step
-    pipeline.scheduler.step = lambda prediction, *rest, **more: (
-        seen.append(prediction),
-        step(prediction, *rest, **more),
-    )[1]
+    pipeline, seen = watched(model)
+    pipeline.mover = "a photo bop"
     noise = torch.randn(2, 4, 8, 8, generator=generator(4))
     with weighed(pipeline, None, scale):
         pipeline(["a face bop"] * 2, latents=noise, num_inference_steps=1, guidance_scale=scale)

@@ -98,7 +98,7 @@ class PersonPrompts:
         if prompt_embeds is None:
             prompts = [prompt] if isinstance(prompt, str) else list(prompt or [])
             prompt_embeds = self.context(prompts)
-            self.tell(prompts, [self.told] * len(prompts))
+            self.tell(prompts, [self.told])
         prompt_embeds = prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
         if not do_classifier_free_guidance:
             return prompt_embeds, None
@@ -112,13 +112,14 @@ class PersonPrompts:
         return prompt_embeds, negative_prompt_embeds.repeat_interleave(num_images_per_prompt, 0)
 
     def tell(self, prompts: Sequence[str], told: Sequence[Mapping[str, Tensor]]) -> None:
-        """Make ``untold`` and ``moved`` for prompts that are each told something; None where nothing is."""
+        """Make ``untold`` and ``moved`` for prompts that are told something, each its own or all the same."""
         self.untold = self.moved = None
         if any(told):
             self.untold = self.context(prompts, told={})
         if any(told) and self.mover is not None:
             moving = torch.cat([self.context([self.mover], told=one) for one in told])
-            self.moved = moving, self.context([self.mover] * len(prompts), told={})
+            still = self.context([self.mover], told={})
+            self.moved = moving.expand(len(prompts), -1, -1), still.expand(len(prompts), -1, -1)
 
     @torch.no_grad()
     def context(

@@ -153,7 +153,7 @@ def draw_people(
     step: Step = None,
     sd: Path | None = None,
     progress: Callable[[int], None] | None = None,
-) -> None:
+) -> set[Path]:
     """Draw every prompt of one person for each of ``people``, every prompt of two for each and their next one.
 
     Args:
@@ -165,17 +165,23 @@ def draw_people(
         step: of the run; the last one if None.
         sd: weights to use instead of the run's.
         progress: called with 1 after every picture.
+
+    Returns:
+        The pictures just drawn; ``out`` may hold those of earlier calls beside them.
     """
     step = step_of(run.folder, step)
     model = load_model(run.folder.path, sd, step)
     settings = settings_of(model, **wanted)
     facts = {"model": str(model.weights_folder), "run": run.folder.path.resolve().name, "step": step}
+    drawn: set[Path] = set()
     for chosen, texts in drawings(run, people, prompts):
         vectors = people_vectors(model, chosen) if knows_people(model) else None
         pipeline = pipeline_of(model, vectors, settings.sampler)
         words = [f"{word}={person}" for word, person in zip(run.placeholders, chosen, strict=False)]
         suffix = "_".join(map(str, [*chosen, step]))
-        draw_prompts(pipeline, texts, settings, out, {**facts, "people": words}, suffix, progress)
+        samples = draw_prompts(pipeline, texts, settings, out, {**facts, "people": words}, suffix, progress)
+        drawn |= {out / sample["file"] for sample in samples}
+    return drawn
 
 
 def drawings(

@@ -11,6 +11,7 @@ from typing import Any
 from evaluation.identity import Judge, require_held_out
 from evaluation.judges import calibration, share_detectors
 from evaluation.personalization import Evaluation
+from evaluation.samples import read_samples
 from evaluation.scores import Asked, PromptJudge, Score, score_pictures
 from evaluation.subjects import Reference, Subject, other_photos, reference_of
 from evaluation.summary import PictureDistance, Standard, diversity
@@ -82,12 +83,17 @@ def evaluate_run(run: EvaluatedRun, panel: Panel, plan: Plan, out: Path, bar: Ba
     subjects = subjects_of(run, plan.people, plan.others)
     references = {judge.name: {s.name: reference_of(judge, s) for s in subjects} for judge in panel.judges}
     pictures = plan.pictures or out / "pictures"
+    drawn = None
     if plan.pictures is None:
         total = sum(len(texts) for _, texts in drawings(run, plan.people, plan.prompts))
         with bar("draw", total * plan.drawing.get("num_samples", 8)) as advance:
-            draw_people(run, plan.people, plan.prompts, plan.drawing, pictures, plan.step, plan.sd, advance)
+            drawn = draw_people(run, plan.people, plan.prompts, plan.drawing, pictures, plan.step, plan.sd, advance)
     wanted = {subject.name for subject in subjects}
     asked = [one for one in asked_of(pictures, run, plan.prompts, plan.noun) if wanted.issuperset(one.people)]
+    if drawn is not None:  # the folder keeps what an earlier evaluation drew by another step, seed or prompt
+        asked = [one for one in asked if one.file in drawn]
+    else:
+        notices += _several_steps(pictures)
     asked, unreadable = _readable(asked)
     started = time.perf_counter()
     with bar("judge", len(asked)) as advance:
@@ -145,6 +151,13 @@ def subjects_of(run: EvaluatedRun, people: Sequence[int], others: Path | None) -
     known = {one.name: (*one.photos, *one.sources) for one in learned}
     more = other_photos(others, known) if others else {}
     return [Subject(one.name, one.photos, more.get(one.name, ())) for one in learned]
+
+
+def _several_steps(pictures: Path) -> list[str]:
+    """What is said where a folder that is scored as it is holds pictures of more than one step."""
+    steps = sorted({sample.step for sample in read_samples(pictures) if sample.step is not None})
+    known = ", ".join(map(str, steps))
+    return [f"The pictures are of steps {known}, and are scored together."] if len(steps) > 1 else []
 
 
 def _readable(asked: Sequence[Asked]) -> tuple[list[Asked], list[str]]:

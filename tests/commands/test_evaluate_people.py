@@ -99,6 +99,26 @@ def test_pictures_that_are_there_are_scored_without_drawing(evaluate, tmp_path):
     assert again["scores"] == kept
 
 
+def test_what_an_earlier_evaluation_drew_is_not_scored_again(evaluate, tmp_path):
+    report = tmp_path / "out" / "report.json"
+    assert evaluate("--judge", "mean")[0] == 0
+    assert evaluate("--judge", "mean", "--seed", 7)[0] == 0
+    second = json.loads(report.read_text())["scores"]
+    assert {score["seed"] for score in second} == {7, 8}
+    assert len(second) == 2 * 2 + 2 * 2 * 2
+    (tmp_path / "prompts.yaml").write_text("single: [sks in a forest]\n")
+    assert evaluate("--judge", "mean", "--seed", 7)[0] == 0
+    assert {score["prompt"] for score in json.loads(report.read_text())["scores"]} == {"sks in a forest"}
+    listing = tmp_path / "out" / "pictures" / "settings.json"
+    kept = json.loads(listing.read_text())
+    assert {sample["seed"] for sample in kept["samples"]} == {7, 8, 42, 43}, "the pictures themselves stay"
+    kept["samples"][0]["step"] = 3
+    listing.write_text(json.dumps(kept))
+    code, said = evaluate("--judge", "mean", "--pictures", tmp_path / "out" / "pictures")
+    assert code == 0, said
+    assert "The pictures are of steps 3, 5, and are scored together." in said
+
+
 def test_two_evaluations_are_compared_pair_by_pair(evaluate, tmp_path, capsys, tiny_run):
     run = shutil.copytree(tiny_run, tmp_path / "logs" / tiny_run.name)  # in whose logs may be written
     evaluate("--judge", "mean", run=run)

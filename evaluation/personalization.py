@@ -113,7 +113,7 @@ def _notices(found: Evaluation, whole: Identity) -> list[str]:
 def _row_of(score: Score) -> dict[str, Any]:
     """A score for the JSON file."""
     judges = {
-        name: {"given": rounded(parts.known(cosines.given)), "others": rounded(parts.known(cosines.others))}
+        name: {key: rounded(parts.known(cosine)) for key, cosine in asdict(cosines).items()}
         for name, cosines in score.judges.items()
     }
     row = {key: value for key, value in asdict(score).items() if key not in ("file", "judges")}

@@ -26,9 +26,10 @@ NOTE = (
     "identity: mean cosine to the photos the model was given; a face that is not found counts as the judge's 5th "
     "percentile between strangers (detected only: without those). low, high: 95 %, bootstrap over people. "
     "other photos: cosine to photos that the model never saw. copy-paste gap: how much closer a picture is to the "
-    "given photos than to others; share of a copy: 1 is what the given photo itself has. % of ceiling: 0 is what "
-    "strangers get, 100 another real photo of the person. verified: share above the threshold that one in a thousand "
-    "strangers passes. The given photos are never counted."
+    "given photos than to others. share of a copy, by the nearest given photo: 0 is what another real photo of the "
+    "person has, 1 what a given photo itself has. % of ceiling: 0 is what strangers get, 100 another real photo of the "
+    "person. verified: share above the threshold that one in a thousand strangers passes. The given photos are never "
+    "counted."
 )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
-from evaluation.identity import Judge, SeenFace
+from evaluation.identity import Judge, SeenFace, Vector
 from evaluation.subjects import Reference
 from ldm.faces.cut import sharpness
 
@@ -41,10 +41,12 @@ class Cosines:
 
     Attributes:
         given: mean cosine to the photos the model was given.
+        nearest: cosine to the nearest of them.
         others: mean cosine to other photos of the person; None where there are none.
     """
 
     given: float
+    nearest: float
     others: float | None
 
 
@@ -148,13 +150,17 @@ def _cosines(faces: Sequence[SeenFace], people: Sequence[Reference]) -> list[Cos
 
     One person gets the largest face, as in every other score of one person.
     """
-    nothing = [Cosines(float("nan"), float("nan") if len(one.others) else None) for one in people]
+    nan = float("nan")
+    found = [Cosines(nan, nan, nan if len(one.others) else None) for one in people]
     if not faces:
-        return nothing
+        return found
     if len(people) == 1:
-        return [Cosines(people[0].to_given(faces[0].vector), people[0].to_others(faces[0].vector))]
+        return [_cosines_of(people[0], faces[0].vector)]
     table = np.array([[one.to_given(face.vector) for face in faces] for one in people])  # (P, N)
     for person, face in zip(*linear_sum_assignment(table, maximize=True), strict=True):
-        vector = faces[face].vector
-        nothing[person] = Cosines(people[person].to_given(vector), people[person].to_others(vector))
-    return nothing
+        found[person] = _cosines_of(people[person], faces[face].vector)
+    return found
+
+
+def _cosines_of(one: Reference, vector: Vector) -> Cosines:
+    return Cosines(one.to_given(vector), one.to_nearest(vector), one.to_others(vector))

@@ -57,6 +57,10 @@ class Reference:
         """Mean cosine of a face to the photos the model was given."""
         return float((self.given @ vector).mean())
 
+    def to_nearest(self, vector: Vector) -> float:
+        """Cosine of a face to the nearest photo the model was given: 1 for a copy of any of them."""
+        return float((self.given @ vector).max())
+
     def to_others(self, vector: Vector) -> float | None:
         """Mean cosine of a face to other photos; None where there are none."""
         return float((self.others @ vector).mean()) if len(self.others) else None
@@ -65,6 +69,11 @@ class Reference:
     def ceiling(self) -> float | None:
         """Mean cosine between a given and another real photo of the person; None without other photos."""
         return float((self.given @ self.others.T).mean()) if len(self.others) else None
+
+    @property
+    def nearest(self) -> float | None:
+        """Mean cosine between another real photo of the person and the nearest given one; None without others."""
+        return float((self.given @ self.others.T).max(0).mean()) if len(self.others) else None
 
 
 def other_photos(folder: Path, given: Mapping[str, Sequence[Path]]) -> dict[str, tuple[Path, ...]]:

@@ -26,15 +26,33 @@ class Standard:
     Attributes:
         calibration: the judge's constants, measured on strangers.
         ceilings: mean cosine between real photos, for each person of whom there are other photos.
+        nearest: mean cosine of the other photos to the nearest given one, for each of them.
     """
 
     calibration: Calibration
     ceilings: Mapping[str, float | None]
+    nearest: Mapping[str, float | None]
 
     def ceiling(self, people: Sequence[str]) -> float:
         """What another real photo of these people scores; of people in general where they have one photo only."""
         own = [value for name in people if (value := self.ceilings.get(name)) is not None]
         return float(np.mean(own)) if own else self.calibration.same
+
+    def copy_share(self, people: Sequence[str], nearer: float) -> float | None:
+        """How much nearer a face is to one given photo than to others: 0 for a new real photo of them, 1 for a copy.
+
+        By the nearest given photo: the mean over several hides that one was copied. The nearest of several is nearer
+        than their mean even to a new photo; what that makes up is taken off.
+
+        Args:
+            people: who is shown.
+            nearer: mean cosine to the nearest given photo less that to other photos.
+        """
+        own = [value for name in people if (value := self.nearest.get(name)) is not None]
+        usual = float(np.mean(own)) if own else 1.0
+        if usual >= 1:  # the other photos cannot be told from the given ones
+            return None
+        return (nearer - (usual - self.ceiling(people))) / (1 - usual)
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,7 @@ class Identity:
         detected_only: the same over the found faces; None where there are none.
         others: cosine to other photos; None where nobody has any.
         gap: how much closer found faces are to the given photos than to others; None without others.
-        gap_share: the gap as a share of what the given photo itself would have: 1 is a copy.
+        gap_share: 0 for another real photo of the person, 1 for a copy of a given one; see ``Standard.copy_share``.
         detection: share of scores with a face.
         percent: 0 is what strangers get, 100 another real photo; of ``others`` where there are some, else of ``mean``;
             None where real photos of a person are hardly nearer to each other than strangers.
@@ -88,6 +106,7 @@ def identity_of(scores: Sequence[Score], judge: str, standard: Standard) -> Iden
     others = _mean(list(per_person(measured, lambda score: _or(score.judges[judge].others, undetected)).values()))
     both = [s.judges[judge] for s in measured if not np.isnan(s.judges[judge].given)]
     gap = _mean([cosines.given - (cosines.others or 0.0) for cosines in both])
+    near = _mean([cosines.nearest - (cosines.others or 0.0) for cosines in both])
     ceiling, stranger = standard.ceiling(people), standard.calibration.stranger
     held_mean = mean if others is None else others
     held = [_or(c.given if c.others is None else c.others, undetected) for c in (s.judges[judge] for s in scores)]
@@ -100,7 +119,7 @@ def identity_of(scores: Sequence[Score], judge: str, standard: Standard) -> Iden
         detected_only=_mean([score.judges[judge].given for score in seen]),
         others=others,
         gap=gap,
-        gap_share=None if gap is None or ceiling >= 1 else gap / (1 - ceiling),
+        gap_share=None if near is None else standard.copy_share(people, near),
         detection=len(seen) / len(scores),
         percent=None if ceiling - stranger < LEAST_RANGE else 100 * (held_mean - stranger) / (ceiling - stranger),
         verified=float(np.mean([value > standard.calibration.threshold for value in held])),

@@ -100,9 +100,7 @@ def evaluate_run(run: EvaluatedRun, panel: Panel, plan: Plan, out: Path, bar: Ba
         scores = score_pictures(asked, read_photo, panel.judges, references, panel.prompts, advance)
     speed = len(asked) / (time.perf_counter() - started)
     side_px = min(min(read_photo(one.file).size) for one in asked)
-    standards = {
-        judge.name: Standard(calibration(judge, side_px), _ceilings(references[judge.name])) for judge in panel.judges
-    }
+    standards = {judge.name: _standard(judge, side_px, references[judge.name]) for judge in panel.judges}
     found = Evaluation(
         name=run.folder.path.resolve().name,
         scores=scores,
@@ -178,8 +176,11 @@ def _readable(asked: Sequence[Asked]) -> tuple[list[Asked], list[str]]:
     return good, [f"{len(bad)} pictures cannot be read and are left out, first: {bad[0]}"] if bad else []
 
 
-def _ceilings(references: Mapping[str, Reference]) -> dict[str, float | None]:
-    return {name: reference.ceiling for name, reference in references.items()}
+def _standard(judge: Judge, side_px: int, references: Mapping[str, Reference]) -> Standard:
+    ceilings = {name: reference.ceiling for name, reference in references.items()}
+    return Standard(
+        calibration(judge, side_px), ceilings, {name: reference.nearest for name, reference in references.items()}
+    )
 
 
 def _diversity(

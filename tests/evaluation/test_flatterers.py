@@ -1,8 +1,12 @@
 """Methods that cheat must lose where they should: they are planted here, beside an honest one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from evaluation.identity import SeenFace
 from evaluation.personalization import Evaluation, report
 from evaluation.scores import Asked, score_pictures
 from evaluation.subjects import Reference
@@ -46,7 +50,7 @@ def found(tmp_path_factory):
     judge, folder = ToneJudge(), tmp_path_factory.mktemp("flatterers")
     references = {name: _reference(judge, name) for name in GIVEN}
     ceilings = {name: reference.ceiling for name, reference in references.items()}
-    standard = Standard(CALIBRATION, ceilings)
+    standard = Standard(CALIBRATION, ceilings, {name: reference.nearest for name, reference in references.items()})
     results = {}
     for method, draw in METHODS.items():
         asked, images = [], {}
@@ -80,6 +84,44 @@ def test_who_returns_the_photo_has_the_whole_copy_paste_gap_and_no_diversity(fou
     assert copies[2] == pytest.approx(0, abs=1e-9)
     assert honest[2] > 0.01
     assert copies[3] < 1, "it smiles only by chance"
+
+
+class PixelJudge(ToneJudge):
+    """A face is the whole picture, who it is is all of its pixels: 64 directions, where a network has hundreds."""
+
+    def faces(self, image):
+        vector = np.asarray(image.convert("L"), np.float32).ravel() - 128
+        return [SeenFace(np.array([0, 0, *image.size], np.float32), vector / np.linalg.norm(vector))]
+
+
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_who_returns_one_of_several_photos_is_found_and_a_new_photo_is_no_copy(count):
+    """A mean over five given photos would call their copies a fifth of a copy."""
+    judge, references, images = PixelJudge(), {}, {}
+    asked = {"copies": [], "new": []}
+    for number in range(PEOPLE):
+        draws, name = np.random.default_rng(number), f"p{number}"
+        middle = draws.normal(size=64)
+        looks = np.clip(128 + 30 * (middle + 0.8 * draws.normal(size=(count + 25, 64))), 0, 255).astype(np.uint8)
+        photos = [Image.fromarray(look.reshape(8, 8)) for look in looks]
+        vectors = np.stack(judge.vectors(photos))
+        references[name] = Reference(vectors[:count], vectors[count : count + 5])
+        for method, own in (("copies", photos[:count]), ("new", photos[count + 5 :])):
+            for seed, photo in enumerate(own):
+                path = Path(f"{method}-{name}-{seed}.png")
+                images[path] = photo
+                asked[method].append(Asked(path, PROMPTS[0], "a person", "single", seed, (name,)))
+    ceilings, nearest = ({n: getattr(r, of) for n, r in references.items()} for of in ("ceiling", "nearest"))
+    standards = {"tones": Standard(CALIBRATION, ceilings, nearest)}
+    share, said = {}, {}
+    for method, own in asked.items():
+        scores = score_pictures(own, images.__getitem__, [judge], {"tones": references})
+        share[method] = identity_of(scores, "tones", standards["tones"]).gap_share
+        said[method] = report(Evaluation(method, scores, standards, frozenset(), {"tones": "pixels"})).notices
+    assert share == {"copies": pytest.approx(1, abs=0.01), "new": pytest.approx(0, abs=0.15)}
+    copies = "Pictures are much closer to the given photos than to other photos of the same people: copies."
+    assert copies in said["copies"]
+    assert copies not in said["new"]
 
 
 def test_who_draws_no_face_counts_as_a_bad_stranger_everywhere(found):

@@ -46,16 +46,16 @@ def test_without_a_face_nothing_is_measured_and_nothing_is_left_out():
     [ada] = scores(face(), "ada")
     assert (ada.faces, ada.sharpness) == (0, None)
     assert np.isnan(ada.judges["tones"].given)
-    found = identity_of([ada], "tones", Standard(CALIBRATION, {"ada": 0.9}))
+    found = identity_of([ada], "tones", Standard(CALIBRATION, {"ada": 0.9}, {"ada": 0.9}))
     assert (found.mean, found.detection, found.low) == (CALIBRATION.undetected, 0, None)
     with pytest.raises(ValueError, match="no pictures to score"):
-        identity_of([], "tones", Standard(CALIBRATION, {}))
+        identity_of([], "tones", Standard(CALIBRATION, {}, {}))
 
 
 def test_a_percentage_of_nothing_is_none():
     [ada] = scores(face(RED), "ada")
-    assert identity_of([ada], "tones", Standard(CALIBRATION, {"ada": 0.01})).percent is None
-    assert identity_of([ada], "tones", Standard(CALIBRATION, {})).percent > 90, "of people in general"
+    assert identity_of([ada], "tones", Standard(CALIBRATION, {"ada": 0.01}, {"ada": 0.01})).percent is None
+    assert identity_of([ada], "tones", Standard(CALIBRATION, {}, {})).percent > 90, "of people in general"
 
 
 def test_the_face_box_is_cut_inside_the_picture():

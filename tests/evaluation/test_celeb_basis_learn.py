@@ -18,6 +18,7 @@ from evaluation.studies.celeb_basis.looks import Looker
 from evaluation.studies.celeb_basis.pairs import score_pairs
 from evaluation.studies.celeb_basis.results import Known
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
+from tests.evaluation.people import ToneJudge
 
 PEOPLE = ["eileen_collins", "grace_hopper"]
 
@@ -111,5 +112,13 @@ def test_cells_are_done_once(
     assert len(looker.look("ours", PEOPLE[0]).vectors) == 2
     found = score_pairs(looker, arms[1], PEOPLE, drawer, known, each=1)
     assert found[0]["n"] == 2  # one in each order
-    assert score_pairs(looker, arms[1], PEOPLE, drawer, known, each=5) == found  # kept
-    assert (tmp_path / "ours" / "pairs" / "eileen_collins__grace_hopper.json").is_file()
+    with monkeypatch.context() as kept:
+        kept.setattr("evaluation.studies.celeb_basis.pairs.score_one", None)  # nothing is left to draw
+        assert score_pairs(looker, arms[1], PEOPLE, drawer, known, each=1) == found
+    assert (tmp_path / "ours" / "pairs" / "eileen_collins__grace_hopper.colours.json").is_file()
+    assert score_pairs(looker, arms[1], PEOPLE, drawer, known, each=2)[0]["n"] == 4
+    looker.judge = ToneJudge()
+    references = dict.fromkeys(PEOPLE, np.eye(3, dtype=np.float32)[0])
+    score_pairs(looker, arms[1], PEOPLE, drawer, Known(references, {}, -0.1), each=1)
+    kinds = {file.name.partition(".")[2] for file in (tmp_path / "ours" / "pairs").iterdir()}
+    assert kinds == {"colours.json", "tones.json"}, "each judge has its own"

@@ -71,6 +71,23 @@ def test_known_numbers(
     assert "| 0.647 | 67 % |" in out
 
 
+def test_among_people_of_one_sex_only_strangers_are_left_out(
+    album: Path, tmp_path: Path, colour_judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(study, "Stages", StandIn)
+    monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
+    monkeypatch.setattr(study, "strangers_percentile", lambda judge, side: -0.06)
+    monkeypatch.setattr(study, "are_men", lambda known: np.array([True, True, False]))
+    written: dict[str, str] = {}
+    monkeypatch.setattr(study, "replace_section", written.__setitem__)
+    study.run(album, ["colours"], 3, 2, Path("weights/embedded"), tmp_path / "out", document=True)
+    # matched 1, 1, -.06 against Ann's pictures with Bo's photos and his with hers, both 0: (2 + 2 + 0) / 6
+    assert "| 0.667 (" in capsys.readouterr().out
+    (text,) = written.values()
+    assert "The cosines of\na person's 2 pictures are averaged." in text
+    assert "all pairs of two people, or those of the\nsame sex" in text
+
+
 def test_photos_without_a_face(album: Path, colour_judge, draw) -> None:
     photos = study.unseen_photos(album, 1)["Ann"]
     for photo in photos:

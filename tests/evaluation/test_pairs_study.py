@@ -72,14 +72,16 @@ def small(album: Path, tmp_path: Path, colour_judge, draw, monkeypatch: pytest.M
         for colour, photos in zip(("red", "blue"), pair.photos, strict=True):
             for photo in photos:
                 draw(colour).save(photo)
+    (tmp_path / "net.safetensors").write_bytes(b"1")
+    (tmp_path / "method.yaml").write_text("model: {base_learning_rate: 1}")
     monkeypatch.setattr(study, "read_held_out", lambda: PEOPLE)
     monkeypatch.setattr(study, "Scripts", StandIn)
     monkeypatch.setattr(StandIn, "trained", 0)
     monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
     monkeypatch.setattr(study, "strangers_percentile", lambda judge, side=None: -0.06)
     return {
-        "photos": album, "judge_names": ["colours"], "num_pairs": 2, "pictures": 4, "sd": Path("weights/embedded"),
-        "config": Path("celeb_basis.yaml"), "out": tmp_path / "out", "document": False,
+        "photos": album, "judge_names": ["colours"], "num_pairs": 2, "pictures": 4, "sd": tmp_path / "net.safetensors",
+        "config": tmp_path / "method.yaml", "out": tmp_path / "out", "document": False,
     }  # fmt: skip
 
 
@@ -131,6 +133,18 @@ def test_other_settings_do_not_mix(small: dict[str, Any]) -> None:
     study.run(**small)
     with pytest.raises(ValueError, match=r"pictures: 4 is now 8\): name another folder with --out"):
         study.run(**(small | {"pictures": 8}))
+
+
+def test_pairs_of_other_weights_or_of_a_changed_config_are_not_taken(small: dict[str, Any]) -> None:
+    study.run(**small)
+    small["config"].write_text("model: {base_learning_rate: 2} # faster")
+    with pytest.raises(ValueError, match=r"\(config_says: \w+ is now \w+\): name another folder"):
+        study.run(**small)
+    small["config"].write_text("model: {base_learning_rate: 1} # as before")
+    study.run(**small)
+    small["sd"].write_bytes(b"2")
+    with pytest.raises(ValueError, match=r"\(weights: \w+ is now \w+\): name another folder"):
+        study.run(**small)
 
 
 def test_the_conditioning_net_alone_is_refused_before_training(

@@ -13,8 +13,8 @@ from evaluation.studies.attribute_judge import attribute_file, attribute_judge
 from evaluation.studies.best_checkpoint.cells import CONFIG, PROMPTS, SEED, Cell, Design, cell_of, fill
 from evaluation.studies.best_checkpoint.results import cost, differences, table, table_of_differences, verdict
 from evaluation.studies.celeb_basis import people as choice
-from evaluation.studies.celeb_basis.run import digest
 from evaluation.studies.document import typed, without_folders
+from evaluation.studies.made_of import attributes_by, digest, judged_by
 from ldm.data.manifest import read_people
 from ldm.files import write_json, write_text
 from ldm.runs.best_mark import CHOOSER
@@ -61,8 +61,10 @@ def run(request: Request, design: Design) -> list[Cell]:
     strangers_percentile(judge)
     subjects = choice.choose_subjects(request.photos, request.people, request.tuning)
     out = request.out if Path.cwd() == ROOT else request.out.absolute()
-    made_of = {"weights": digest(request.sd), "config": digest(CONFIG.parent, (CONFIG.name,)), "judge": judge.name}
-    claim(out, {"sd": request.sd.as_posix(), "tuning": request.tuning, "seed": SEED, **made_of, **asdict(design)})
+    made_of = {"weights": digest(request.sd), "config": digest(CONFIG.parent, (CONFIG.name,))}
+    said_by = {"judge": judged_by(request.judge), "attributes": attributes_by(request.celeba)}
+    given = {"sd": request.sd.as_posix(), "tuning": request.tuning, "seed": SEED, **asdict(design)}
+    claim(out, {**given, **made_of, **said_by})
     manifest = choice.align(subjects, out)
     records = read_people(manifest)
     require_held_out([judge], {record.encoder for record in records if record.encoder} | {chooser.encoder_name})

@@ -1,13 +1,14 @@
 """The ways of learning a person that are compared. An arm is a config and what of it differs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from evaluation.scripts import ROOT
 from evaluation.studies.bench import PUBLISHED_ON_EMBEDDED
 from evaluation.studies.celeb_basis.bases import Axes
+from ldm.runs.aligned_folder import sha256_of
 
 CONFIGS = ROOT / "configs" / "stable-diffusion"
 OURS = CONFIGS / "celeb_basis.yaml"
@@ -45,6 +46,13 @@ class Arm:
     steps: int | None = None
     people_per_run: int | None = None
     people: int | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What its cells depend on: all but names and how many people, and a hash of every file an override names."""
+        given = {key: value for key, value in asdict(self).items() if key not in ("key", "title", "people")}
+        values = [override.partition("=")[2] for override in self.overrides]
+        files = {value: sha256_of(Path(value))[:16] for value in values if Path(value).is_file()}
+        return {**given, "config": self.config.name, "files": files}
 
 
 OURS_ARM = Arm("ours", "ours: names, all axes")

@@ -39,7 +39,7 @@ class Look:
 
 
 class Looker:
-    """Looks at cells once and keeps what is seen beside them, in ``<person>.look.json``.
+    """Looks at cells once and keeps what is seen beside them, in ``<person>.<judge>.look.json``.
 
     Args:
         cells: what was drawn.

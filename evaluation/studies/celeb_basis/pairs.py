@@ -29,12 +29,15 @@ def pairs_of(people: Sequence[str]) -> list[tuple[str, str]]:
 def score_pairs(
     looker: Looker, arm: Arm, people: Sequence[str], drawer: Drawer, known: Known, each: int
 ) -> list[dict[str, float]]:
-    """For each pair the shares of pictures with two faces and with each in their place; kept in files."""
+    """For each pair the shares of pictures with two faces and with each in their place.
+
+    Kept in files, one for each judge; of another number of pictures than is asked for they are made anew.
+    """
     found = []
     for pair in pairs_of(people):
         cells = looker.cells
-        file = cells.folder / arm.key / "pairs" / f"{'__'.join(pair)}.json"
-        if not file.is_file():
+        file = cells.folder / arm.key / "pairs" / f"{'__'.join(pair)}.{looker.judge.name}.json"
+        if not file.is_file() or json.loads(file.read_text(encoding="utf-8"))["n"] != each * len(PROMPTS):
             vectors = torch.stack([torch.tensor(cells.read(arm.key, person).tokens) for person in pair])
             references = [known.references[person] for person in pair]
             write_json(file, score_one(vectors, references, drawer, looker.judge, known.undetected, each))

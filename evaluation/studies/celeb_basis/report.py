@@ -104,9 +104,10 @@ anybody was learned. Who is in the study was drawn by the seed; `--tuning` takes
 
 {table(results)}
 
-* AUC: how often a picture of a person is closer to the person's photos than a picture of somebody is to those of a
-  stranger; .5 is chance. {facts["each"]} pictures a person, "{PLAIN.format("sks")}". A picture without a face counts as
-  the judge's 5th percentile of strangers. Same sex: {facts["sex"]}.
+* AUC: the cosines of a person's {facts["each"]} pictures, "{PLAIN.format("sks")}", are averaged; how often such a mean
+  to the person's own photos is above the mean of somebody's pictures to the photos of another, over all people of the
+  arm and all pairs of two; .5 is chance. A picture without a face counts as the judge's 5th percentile of strangers.
+  Same sex: only pairs of one sex are compared with; {facts["sex"]}.
 * Obedience: how much likelier what was asked for is in the picture than in the one of the plain prompt from the same
   noise ({prompts}), mean over prompts; told by networks trained on CelebA's labels ({facts["accuracy"]}, balanced
   accuracy on people they have not seen). What `mean` reaches is what the model can do without a person.

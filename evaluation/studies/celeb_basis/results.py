@@ -157,10 +157,11 @@ def verdict(results: Mapping[str, ArmResult], counts: Sequence[int | None]) -> s
     if not lines:
         return "The controls were not run: nothing can be said of the names."
     head = (
-        f"**Names beat both controls with {', '.join(won)}**, and nowhere else."
+        f"**Names beat both controls with {', '.join(won)}**; in nothing else of AUC and obedience, which alone are "
+        "looked at here."
         if won
-        else "**Names do not beat the controls**: in nothing that was measured is the basis of names better than both "
-        "random axes and the axes of an untrained table."
+        else "**Names do not beat the controls**: neither in AUC nor in obedience, which alone are looked at here, is "
+        "the basis of names better than both random axes and the axes of an untrained table."
     )
     return head + "\n\n" + "\n".join(lines)
 

@@ -1,6 +1,5 @@
 """``python -m ldm study celeb_basis``: from the photos to the page."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,12 +23,12 @@ from evaluation.studies.celeb_basis.pairs import score_pairs
 from evaluation.studies.celeb_basis.results import MEASURES, Appearance, ArmResult, Known, curve_of, shortest
 from evaluation.studies.celeb_basis.study import Plan, drawer_of, fill
 from evaluation.studies.document import typed, without_folders
+from evaluation.studies.made_of import attributes_by, digest, judged_by
 from evaluation.studies.names import mean_vector
 from evaluation.subjects import Subject
 from ldm.data.manifest import read_people
 from ldm.faces.photos import read_photo
 from ldm.files import write_json
-from ldm.runs.aligned_folder import sha256_of
 from ldm.runs.claim import claim
 from ldm.runs.train import quiet
 
@@ -71,7 +70,7 @@ def run(request: Request, plan: Plan) -> None:
 
     Raises:
         ValueError: there is no such arm, there are not enough people, the judge conditioned, or ``out`` holds cells
-            made with other settings.
+            made with other settings, or what another judge of the same name, or of attributes, said of them.
     """
     quiet()
     arms, judge = choose_arms(request.arms, request.differences), load_judge(request.judge)
@@ -80,6 +79,9 @@ def run(request: Request, plan: Plan) -> None:
     out = request.out if Path.cwd() == ROOT else request.out.absolute()
     made_of = {"weights": digest(request.sd), "configs": digest(CONFIGS, ("aigc_id.yaml", "celeb_basis.yaml"))}
     claim(out, {"sd": request.sd.as_posix(), "tuning": request.tuning, "seed": SEED, **made_of, **asdict(plan)})
+    sees = attribute_judge(request.celeba)
+    said_by = {"judge": judged_by(request.judge), "attributes": attributes_by(request.celeba)}
+    claim(out, said_by, f"{judge.name}.json")  # cells may be shown to several judges
     manifest = choice.align(subjects, out)
     records = read_people(manifest)
     encoders = {record.encoder for record in records}
@@ -88,7 +90,6 @@ def run(request: Request, plan: Plan) -> None:
     drawer = drawer_of(learner, plan)
     cells, names = Cells(out / "cells"), [subject.name for subject in subjects]
     fill(cells, arms, names, learner, drawer, plan)
-    sees = attribute_judge(request.celeba)
     looker = Looker(cells, judge, sees)
     known = known_people(subjects, judge, sees, learner.model.sample_size_px)
     results = {}
@@ -111,16 +112,6 @@ def shows_pairs(arm: Arm, results: Mapping[str, ArmResult]) -> bool:
     curve = curve_of(results)
     chosen = f"steps-{shortest(curve)}" if len(curve) > 1 else ""
     return arm in (PUBLISHED_ARM, OURS_ARM) or arm.key == chosen or arm.key not in all_arms()
-
-
-def digest(folder: Path, names: Sequence[str] = ("*",)) -> str:
-    """16 hex digits that stand for the files in ``folder``, or for those called ``names``; or for the file it is."""
-    total = hashlib.sha256()
-    there = [folder] if folder.is_file() else [file for name in names for file in folder.rglob(name) if file.is_file()]
-    for file in sorted(there):
-        total.update(file.relative_to(folder).as_posix().encode())
-        total.update(sha256_of(file).encode())
-    return total.hexdigest()[:16]
 
 
 def command_of(request: Request, plan: Plan) -> str:

@@ -39,8 +39,8 @@ def text(
 ```
 {facts["people"]} people who are in no part of the training of `{facts["sd"]}`, one photo each, seen by
 `{facts["encoder"]}`; `{facts["judge"]}` took no part and knows them by their other photos: {facts["each"]} pictures of
-"{PLAIN.format("sks")}" each. {facts["schedule"].partition(";")[0]}. Same sex: {facts["sex"]}. What the columns mean
-stands in [studies/celeb_basis.md](studies/celeb_basis.md).
+"{PLAIN.format("sks")}" each, whose mean is what an AUC compares. {facts["schedule"].partition(";")[0]}. Same sex:
+{facts["sex"]}. What the columns mean stands in [studies/celeb_basis.md](studies/celeb_basis.md).
 
 {table(results)}"""
     ]
@@ -51,8 +51,8 @@ stands in [studies/celeb_basis.md](studies/celeb_basis.md).
         parts.append(
             "Nobody has a stranger of the same sex, hair and glasses among them."
             if alike is None
-            else "Against strangers of the same sex and hair colour, both with or both without glasses, told apart by "
-            f"their faces alone: AUC {shown(alike, False)}."
+            else "Everybody's own mean against those of two people of the same sex and hair colour, both with or both "
+            f"without glasses, told apart by their faces alone: AUC {shown(alike, False)}."
         )
     if pairs:
         parts.append(pairs_section(results, pairs).replace("## ", "### ", 1))

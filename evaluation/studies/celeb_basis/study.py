@@ -11,6 +11,7 @@ from evaluation.studies.celeb_basis.arms import Arm
 from evaluation.studies.celeb_basis.cells import Cell, Cells, Drawer
 from evaluation.studies.celeb_basis.learn import Learner
 from ldm.models.diffusion.pipelines import PersonPipeline
+from ldm.runs.claim import claim
 from ldm.runs.draw import DrawSettings
 
 
@@ -64,7 +65,13 @@ def groups(people: Sequence[str], size: int) -> Iterator[list[str]]:
 def fill(
     cells: Cells, arms: Sequence[Arm], people: Sequence[str], learner: Learner, drawer: Drawer, plan: Plan
 ) -> None:
-    """Learn and draw ``people`` in ``arms``, as far as it is not done; say how it goes."""
+    """Learn and draw ``people`` in ``arms``, as far as it is not done; say how it goes.
+
+    Raises:
+        ValueError: cells of an arm of this name are there, and it was another: ``arm.json`` beside them says which.
+    """
+    for arm in arms:
+        claim(cells.folder / arm.key, arm.settings(), "arm.json")
     jobs = [(arm, group) for arm in arms for group in groups(people[: arm.people], plan.size_of(arm))]
     todo = [(arm, group) for arm, group in jobs if not all(cells.done(arm.key, person) for person in group)]
     print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are done already", flush=True)

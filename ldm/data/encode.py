@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from ldm.data.captions import pick
 from ldm.data.origin import Origin, hash_of_store, hash_of_vae
 from ldm.data.pictures import side_by_side, to_signed
-from ldm.data.store import PictureStore
+from ldm.data.store import PACK, RAW, PictureStore
 from ldm.files import write_json, write_text
 from ldm.randomness import generator
 
@@ -59,9 +59,10 @@ def encode_store(
     and with ``embed`` embeddings.npy (N, V, D). There are no pairs where fewer than two people have names.
 
     Raises:
-        ValueError: the split has no picture; those that there are, are listed.
+        ValueError: the split has no picture (those that there are, are listed), or the folder holds pictures.
     """
     indices = store.indices(split)
+    _require_no_pictures(folder)
     origin = Origin(hash_of_vae(vae), hash_of_store(store), split, num_variants, num_pairs, seed, embedder)
     with _alone(folder):
         if std := _made(folder, origin):
@@ -164,6 +165,19 @@ def _means(vae: Any, images: Tensor) -> NDArray[np.float16]:
     with torch.autocast(vae.device.type, torch.bfloat16, enabled=vae.device.type == "cpu"):
         means = vae.encode(images).latent_dist.mean
     return np.asarray(means.float().cpu().numpy().astype(np.float16))
+
+
+def _require_no_pictures(folder: Path) -> None:
+    """Nothing, if the folder is no picture store: both kinds have an about.json and rows.jsonl.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if pictures := next((name for name in (PACK, RAW) if (folder / name).exists()), None):
+        raise ValueError(
+            f"{folder} holds pictures ({pictures}), and latents of them would be written over what is known of each: "
+            "give the latents a folder of their own (of a config: data.params.train.params.folder)"
+        )
 
 
 def _made(folder: Path, origin: Origin) -> float | None:

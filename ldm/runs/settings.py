@@ -94,7 +94,7 @@ def photos(node: Mapping[str, Any], root: Path) -> tuple[str, Path]:
     Raises:
         ValueError: the data set takes no photos, or a folder was given that was not aligned.
     """
-    name = next((name for name in PHOTOS if name in _takes(node)), None)
+    name = next((name for name in _names_of_photos(node) if name in _takes(node)), None)
     if name is None:
         raise ValueError(f"--data_root: {node.get('target')} takes no photos; it takes {', '.join(_takes(node))}")
     if name != "pickle_path" or not root.is_dir():
@@ -116,14 +116,16 @@ def require_photos(config: DictConfig) -> None:
     """
     data = _params(OmegaConf.to_container(config.data, resolve=True))
     for split in ("train", "validation", "test"):
-        given = _params(data.get(split))
-        for name in (
-            ("pictures",) if given.get("pictures") else PHOTOS
-        ):  # of those, training makes what is in the folder
-            if isinstance(path := given.get(name), str) and not Path(path).exists():
+        for name in _names_of_photos(data.get(split)):
+            if isinstance(path := _params(data.get(split)).get(name), str) and not Path(path).exists():
                 raise FileNotFoundError(
                     f"data.params.{split}.params.{name}: {path} is not there; --data_root names the photos to train on"
                 )
+
+
+def _names_of_photos(node: Any) -> tuple[str, ...]:
+    """What a data set may call its photos; ``pictures`` alone where its node names them: its folder is made of them."""
+    return ("pictures",) if _params(node).get("pictures") else PHOTOS
 
 
 def devices(gpus: str) -> Tree:

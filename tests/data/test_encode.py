@@ -100,6 +100,19 @@ def test_latents_of_another_first_stage_are_never_taken_silently(store, folder, 
     assert "does not say which first stage made it" in caplog.text
 
 
+@pytest.mark.parametrize("place", ["itself", "another", "of an earlier version"])
+def test_latents_are_never_written_into_pictures(store, tmp_path, place):
+    folder = store.folder if place == "itself" else tmp_path / "other"
+    if place != "itself":
+        write_store(folder, [(picture(0), ROWS[0])], {"crop": "ffhq"})
+    if place == "of an earlier version":
+        (folder / "pictures.bin").rename(folder / "pictures.npy")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(ValueError, match=r"holds pictures \(pictures\.(bin|npy)\), .* a folder of their own"):
+        CaptionedLatents(folder, pictures=store.folder, model=model_of(Halves()))
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
 def test_pictures_of_another_size_are_refused(store, tmp_path):
     with pytest.raises(ValueError, match="have 8 px, the model's 16: prepare them with --size 16"):
         CaptionedLatents(tmp_path, pictures=store.folder, model=model_of(Halves(), size=16))

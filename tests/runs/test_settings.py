@@ -56,6 +56,14 @@ def test_options_of_a_method_reach_the_part_of_a_chain_that_takes_them() -> None
         changes(options("--init_word", "man"), found)
 
 
+def test_photos_that_a_folder_is_made_of_are_the_ones_meant(root: Path) -> None:
+    faces = root / "configs" / "latent-diffusion" / "faces.yaml"
+    train = config_of(parse_options(["--base", str(faces), "--data_root", "my/store"])).data.params.train.params
+    assert (train.pictures, train.folder) == ("my/store", "data/faces_latents")
+    node = {"target": "ldm.data.latents.CaptionedLatents", "params": {"folder": "l", "pictures": None}}
+    assert photos(node, Path("my/latents")) == ("folder", Path("my/latents")), "nothing is made: latents as they are"
+
+
 def test_data_without_photos_has_no_data_root() -> None:
     with pytest.raises(ValueError, match=r"--data_root: tests\.runs\.tiny\.TinyModel takes no photos; it takes width"):
         photos({"target": "tests.runs.tiny.TinyModel"}, Path("a.jsonl"))

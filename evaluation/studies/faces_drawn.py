@@ -3,17 +3,19 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 
+from evaluation.studies.made_of import run_files
 from ldm.commands.bars import bar
 from ldm.faces.photos import read_photo
 from ldm.files import atomic_path, write_json
 from ldm.runs.load import find_run, load_model, untrained
+from ldm.weights.fingerprint import fingerprint
 
 BATCH = 16
 
@@ -26,16 +28,28 @@ def open_model(run: Path | None, sd: Path | None) -> Any:
     return untrained(sd)
 
 
+def made_of(model: Any, run: Path | None) -> dict[str, Any]:
+    """What pictures of ``model`` depend on: hashes of the weights, and of what ``run`` exported last."""
+    return {"weights": fingerprint(model.weights_folder), "files": run_files(run)}
+
+
 def draw(
-    pipeline: Any, prompts: Sequence[str], out: Path, seed: int, steps: int | None, guidance: float | None
+    pipeline: Any,
+    prompts: Sequence[str],
+    out: Path,
+    about: Mapping[str, Any],
+    seed: int,
+    steps: int | None,
+    guidance: float | None,
 ) -> tuple[list[Path], float | None]:
     """A picture of every prompt, with seeds one after the other; and seconds a picture, None where all were there.
 
-    A folder below ``out`` holds the pictures of one model, prompts and settings; what it holds is not drawn again.
+    A folder below ``out`` holds the pictures of one model, of which ``about`` tells (:func:`made_of`), prompts and
+    settings; what it holds is not drawn again.
     """
     defaults = pipeline.model.defaults
     settings = {
-        "model": str(pipeline.model.weights_folder),
+        **about,
         "steps": steps or defaults.num_inference_steps,
         "guidance": defaults.guidance_scale if guidance is None else guidance,
         "sampler": type(pipeline.scheduler).__name__,

@@ -1,4 +1,4 @@
-"""Does a model draw the attributes that it is told? As many prompts for as against, and a control that is told nothing.
+"""Does a model draw the attributes that it is told? Prompts for and against each, and a control that is told nothing.
 
 Sex is told by a network that others made, the rest by our own, trained on CelebA's labels. How often each of them is
 right about photos of people it has not seen stands beside what it says of drawings.
@@ -30,7 +30,7 @@ class Question:
         name: as reports call it.
         attribute: CelebA's word.
         asked: prompts for it.
-        other: as many against it, or without it.
+        other: prompts against it, or without it.
     """
 
     name: str
@@ -50,7 +50,7 @@ def questions() -> list[Question]:
     for attribute, word in HAIR_WORDS.items():
         others = [_with(f" with {other} hair") for other in HAIR_WORDS.values() if other != word]
         asked = _with(f" with {word} hair")
-        found.append(Question("hair colour", attribute, asked * len(others), tuple(p for two in others for p in two)))
+        found.append(Question("hair colour", attribute, asked, tuple(p for two in others for p in two)))
     return found
 
 
@@ -68,7 +68,8 @@ class Answer:
         control: the same for drawings that were told nothing.
         judge: who looked.
         judge_accuracy: how often the judge is right about photos, balanced.
-        pictures: how many drawings were asked for it, and as many for the other.
+        asked: how many drawings were asked for it.
+        other: how many were asked for the other.
     """
 
     question: Question
@@ -76,11 +77,19 @@ class Answer:
     control: float
     judge: str
     judge_accuracy: float
-    pictures: int
+    asked: int
+    other: int
 
 
 def ask(
-    pipeline: Any, judge: AttributeJudge, out: Path, each: int, seed: int, steps: int | None, guidance: float | None
+    pipeline: Any,
+    judge: AttributeJudge,
+    out: Path,
+    about: Mapping[str, Any],
+    each: int,
+    seed: int,
+    steps: int | None,
+    guidance: float | None,
 ) -> list[Answer]:
     """Draw every prompt ``each`` times, and look.
 
@@ -89,8 +98,8 @@ def ask(
     asked = questions()
     distinct = list(dict.fromkeys(prompt for one in asked for prompt in (*one.asked, *one.other)))
     prompts = [prompt for prompt in distinct for _ in range(each)]
-    told = judge(read_all(draw(pipeline, prompts, out, seed, steps, guidance)[0]))
-    blind = judge(read_all(draw(pipeline, [""] * len(prompts), out, seed, steps, guidance)[0]))
+    told = judge(read_all(draw(pipeline, prompts, out, about, seed, steps, guidance)[0]))
+    blind = judge(read_all(draw(pipeline, [""] * len(prompts), out, about, seed, steps, guidance)[0]))
     places = {prompt: range(n * each, (n + 1) * each) for n, prompt in enumerate(distinct)}
     return [answer(one, judge, told, blind, places) for one in asked]
 
@@ -108,7 +117,7 @@ def answer(
     true = np.array([True] * len(wanted) + [False] * len(others))
     name = question.attribute
     score, control = (_score(true, said[name][wanted + others]) for said in (told, blind))
-    return Answer(question, score, control, judge.source(name), judge.accuracy[name], len(wanted))
+    return Answer(question, score, control, judge.source(name), judge.accuracy[name], len(wanted), len(others))
 
 
 def _score(true: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
@@ -133,9 +142,11 @@ def describe(answers: Sequence[Answer]) -> str:
     for one in answers:
         colour = f" ({HAIR_WORDS[one.question.attribute]})" if one.question.attribute in HAIR else ""
         judge = f"{one.judge}, {one.judge_accuracy:.3f} on photos"
-        numbers = [f"{one.accuracy:.3f}", f"{one.control:.3f}", f"2 x {one.pictures}", judge, ""]
+        numbers = [f"{one.accuracy:.3f}", f"{one.control:.3f}", f"{one.asked} and {one.other}", judge, ""]
         rows.append([one.question.name + colour, *numbers])
     for name, (accuracy, control) in by_name(answers).items():
         gate = f"≥ {GATES[name]}: {'met' if accuracy >= GATES[name] else 'not met'}" if name in GATES else "none"
         rows.append([f"**{name}**", f"**{accuracy:.3f}**", f"{control:.3f}", "", "", gate])
-    return markdown_table(["attribute", "balanced accuracy", "told nothing", "pictures", "judge", "gate"], rows)
+    return markdown_table(
+        ["attribute", "balanced accuracy", "told nothing", "pictures for and against", "judge", "gate"], rows
+    )

@@ -16,7 +16,7 @@ from evaluation.judges import load_judge
 from evaluation.studies import faces_obedience
 from evaluation.studies.attribute_judge import attribute_judge
 from evaluation.studies.document import markdown_table, replace_section, typed, without_folders
-from evaluation.studies.faces_drawn import draw, open_model, read_all
+from evaluation.studies.faces_drawn import draw, made_of, open_model, read_all
 from evaluation.studies.real_pictures import RealPictures, alike, read_real
 from ldm.commands.bars import bar
 from ldm.data.captions import row_caption
@@ -121,12 +121,14 @@ def run(
     pipeline, net = pipeline_of(model, None, settings.sampler), feature_net(settings.features)
     prompts = prompts_for(settings.prompts, others, len(real), settings.seed)
     steps, guidance = settings.num_inference_steps, settings.guidance_scale
-    paths, seconds = draw(pipeline, prompts, out, settings.seed, steps, guidance)
+    about = made_of(model, run)
+    paths, seconds = draw(pipeline, prompts, out, about, settings.seed, steps, guidance)
     size = int(model.sample_size_px)
     reference = net(_open(real, size))
     generated, floor = likeness(net(read_all(paths)), reference), likeness(net(_open(others, size)), reference)
     facts = {
         "model": str(model.weights_folder),
+        **about,
         "settings": asdict(settings),
         "features": net.name,
         "real": real.name,
@@ -143,7 +145,7 @@ def run(
         replace_section("Faces like those of real people", f"```\n{command}\n```\n{text}")
     if celeba is not None:
         judge = attribute_judge(celeba)
-        answers = faces_obedience.ask(pipeline, judge, out, settings.each, settings.seed, steps, guidance)
+        answers = faces_obedience.ask(pipeline, judge, out, about, settings.each, settings.seed, steps, guidance)
         facts["attributes"] = {name: list(values) for name, values in faces_obedience.by_name(answers).items()}
         said = faces_obedience.describe(answers)
         print(said)

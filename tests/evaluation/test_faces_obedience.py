@@ -22,16 +22,16 @@ class Judge:
         return dict.fromkeys(self.accuracy, values)
 
 
-def test_as_many_prompts_for_as_against():
+def test_no_prompt_is_for_and_against_or_counts_twice():
     for question in study.questions():
-        assert len(question.asked) == len(question.other), question
-        assert not set(question.asked) & set(question.other)
+        prompts = question.asked + question.other
+        assert len(set(prompts)) == len(prompts), question
     assert {one.name for one in study.questions()} == {"sex", "smile", "open mouth", "eyeglasses", "hair colour"}
 
 
 @pytest.fixture
 def answers(tmp_path, monkeypatch):
-    def draw(pipeline, prompts, out, seed, steps, guidance):
+    def draw(pipeline, prompts, out, about, seed, steps, guidance):
         return list(prompts), None
 
     def read_all(prompts):
@@ -42,7 +42,7 @@ def answers(tmp_path, monkeypatch):
 
     monkeypatch.setattr(study, "draw", draw)
     monkeypatch.setattr(study, "read_all", read_all)
-    return study.ask(SimpleNamespace(), Judge(), tmp_path, 3, 0, None, None)
+    return study.ask(SimpleNamespace(), Judge(), tmp_path, {}, 3, 0, None, None)
 
 
 def test_what_is_drawn_is_told_and_the_control_is_chance(answers):
@@ -63,4 +63,5 @@ def test_the_table_has_the_gates(answers):
     text = study.describe(answers)
     assert "≥ 0.85: met" in text
     assert "| **sex** | **0.500** | 0.500 |  |  | ≥ 0.95: not met |" in text
-    assert "hair colour (gray)" in text
+    assert "| hair colour (gray) | 0.500 | 0.500 | 6 and 18 |" in text
+    assert "| smile | 1.000 | 0.500 | 6 and 6 |" in text

@@ -1,13 +1,17 @@
 """`evaluate vae` and `evaluate unet` on a tiny model: what they print, and what they refuse."""
 
 import json
+import shutil
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from evaluation import judges
+from evaluation.studies.faces_drawn import draw, made_of
 from evaluation.studies.real_pictures import alike, read_real
 from ldm.__main__ import app
 from ldm.data.store import write_store
@@ -64,6 +68,37 @@ def test_a_model_is_measured_and_drawn_once(tiny_model, store, tmp_path):
     again = json.loads((tmp_path / "b.json").read_text())
     assert again["seconds"] is None
     assert again["generated"] == facts["generated"]
+
+
+def test_pictures_of_changed_weights_or_of_another_run_are_drawn(tiny_model, tmp_path):
+    model, run = SimpleNamespace(weights_folder=tmp_path / "weights"), tmp_path / "run"
+    shutil.copytree(tiny_model, model.weights_folder)
+    (run / "configs").mkdir(parents=True)
+    (run / "configs/x-project.yaml").touch()
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints/lora_gs-9.safetensors").write_text("one")
+    plain, trained = made_of(model, None), made_of(model, run)
+    assert plain != trained
+    (run / "checkpoints/lora_gs-9.safetensors").write_text("another")
+    assert made_of(model, run) != trained
+    next(model.weights_folder.glob("unet/*.safetensors")).write_bytes(b"trained further")
+    assert made_of(model, None) != plain
+
+    drawn = []
+
+    class Pipeline(SimpleNamespace):
+        def __call__(self, prompt, **_):
+            drawn.extend(prompt)
+            return SimpleNamespace(images=[Image.new("RGB", (4, 4)) for _ in prompt])
+
+    pipeline = Pipeline(
+        model=SimpleNamespace(defaults=SimpleNamespace(num_inference_steps=2, guidance_scale=1.0)),
+        scheduler=None,
+        check=lambda prompts: None,
+    )
+    for about in (plain, plain, trained):
+        draw(pipeline, ["a face"], tmp_path / "o", about, 0, None, None)
+    assert len(drawn) == 2, "the same is drawn once"
 
 
 def test_people_must_be_apart_and_counts_are_equal(store, tmp_path):

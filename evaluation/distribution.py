@@ -89,15 +89,20 @@ def frechet_distance(a: Features, b: Features) -> float:
 
 
 def kernel_distance(a: Features, b: Features) -> tuple[float, float, float]:
-    """KID, and the ends of its 95 % interval."""
-    size = max(5, min(1000, len(a) // 2))
+    """KID, and the ends of its 95 % interval.
+
+    Subsets are drawn without replacement, so they share pictures: their variance is (N - size) / size times that of all
+    N. Of unequal sets the smaller one counts, which makes the interval wide rather than narrow.
+    """
+    fewer = min(len(a), len(b))
+    size = max(5, min(1000, fewer // 2))
     metric: Any = KernelInceptionDistance(
         feature=AsTheyAre(a.shape[1]), subsets=SUBSETS, subset_size=size, normalize=True
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         mean, deviation = (float(value) for value in _fed(metric, a, b).compute())
-    half = 1.96 * deviation * (size / len(a)) ** 0.5  # a subset's scatter, brought to all pictures
+    half = 1.96 * deviation * (size / (fewer - size)) ** 0.5
     return mean, mean - half, mean + half
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from evaluation import distribution
 from evaluation.distribution import frechet_distance, inception_score, kernel_distance, likeness, share_among
 from evaluation.features import Described
 
@@ -29,6 +30,28 @@ def test_kernel_distance_grows_and_its_interval_holds_nothing_for_equals():
     before = torch.get_rng_state()
     assert kernel_distance(cloud(), cloud(seed=1)) == near, "seeded"
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_interval_covers_the_truth_about_nineteen_times_in_twenty(monkeypatch):
+    monkeypatch.setattr(distribution, "SUBSETS", 30)
+    draws = np.random.default_rng(0)
+
+    def pair(count):
+        return draws.normal(0.5, 1, (count, 4)), draws.normal(0, 1, (count, 4))
+
+    kernel = lambda x, y: ((x @ y.T / 4 + 1) ** 3).mean()  # noqa: E731
+    (a, b), (c, d) = pair(3000), pair(3000)
+    truth = kernel(a, c) + kernel(b, d) - kernel(a, d) - kernel(c, b)  # no picture meets itself
+    found = np.array([kernel_distance(*pair(60)) for _ in range(100)])
+    covered = np.mean((found[:, 1] <= truth) & (truth <= found[:, 2]))
+    assert 0.87 <= covered <= 0.99
+    assert 0.8 < (found[:, 2] - found[:, 1]).mean() / (2 * 1.96 * found[:, 0].std()) < 1.2
+
+
+def test_of_unequal_sets_the_smaller_one_says_how_sure_a_distance_is():
+    few = kernel_distance(cloud(400, shift=1.0), cloud(40, seed=1))
+    many = kernel_distance(cloud(400, shift=1.0), cloud(400, seed=1))
+    assert few[2] - few[1] > many[2] - many[1]
 
 
 def test_precision_and_recall_tell_collapse_from_noise():

@@ -1,6 +1,8 @@
 """configs/strategy/ laid over a training, for real: two processes on the CPU."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,7 +19,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ldm.runs.folder import RunFolder
 from ldm.runs.one_file import one_file
-from ldm.runs.strategies import Ddp, DeepSpeed, FullyShard, require_kind, require_whole
+from ldm.runs.options import parse_options
+from ldm.runs.settings import config_of
+from ldm.runs.strategies import Ddp, DeepSpeed, FullyShard, cuts_up, require_kind, require_whole
+from ldm.util import instantiate_from_config
 from tests.runs.test_resume import differences
 
 STRATEGIES = ("ddp", "fsdp", "deepspeed_stage_2_offload", "deepspeed_stage_3_offload")
@@ -175,6 +180,19 @@ def test_what_reads_parameters_alone_is_refused_where_they_are_cut_up(strategy, 
     trainer = SimpleNamespace(strategy=strategy)
     with pytest.raises(ValueError, match=r"callbacks\.ema: \w+ cuts up") if refused else nullcontext():
         require_whole(trainer, "ema")
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_command_at_the_head_of_a_file_names_no_callback_that_is_refused(
+    root: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = (root / "configs" / "strategy" / f"{name}.yaml").read_text(encoding="utf-8").replace("\\\n#", "")
+    [command] = re.findall(r"^# +python main\.py (.*)$", head, re.MULTILINE)
+    monkeypatch.chdir(root)
+    lightning = config_of(parse_options(shlex.split(command))).lightning
+    trainer = SimpleNamespace(strategy=instantiate_from_config(lightning.strategy))
+    named = {callback for callback, node in (lightning.get("callbacks") or {}).items() if node is not None}
+    assert not cuts_up(trainer) or named <= {"image_logger"}, "who else looks needs all parameters in one process"
 
 
 @pytest.mark.parametrize(("folder", "strategy", "how"), [(True, Ddp(), "under"), (False, DeepSpeed(), "without")])

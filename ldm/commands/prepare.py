@@ -123,13 +123,16 @@ def embedded(
 
       python -m ldm prepare embedded DATA --profile gpu --work data/embedded128 --minutes 8
     """
+    from shutil import copytree
+
+    from ldm.files import atomic_folder
     from ldm.runs import recipe
     from ldm.runs.legs import Leg, LegOver, train_run
 
     leg = Leg(minutes)
     configs = Path("configs/embedded") / ("gpu" if profile == "gpu" else "")
     size, quality = (128, 85) if profile == "gpu" else (64, 100)
-    runs, store, vae, untrained = work / "runs", work / "pictures", work / "vae", work / "init"
+    runs, store, vae, untrained, text = (work / name for name in ("runs", "pictures", "vae", "init", "text"))
     common = recipe.training_settings(steps)
     if not (store / "about.json").is_file():
         pictures(store, data / "lfw", data / "celeba", size, quality)
@@ -143,10 +146,13 @@ def embedded(
         if not (untrained / "model_index.json").is_file():
             model(untrained, vae, store, configs / "model.yaml", Path("configs/embedded/words.txt"))
         settings = [*common, f"data.params.train.params.folder={work / 'latents'}"]
-        trained = untrained
-        for stage in ("text", "unet"):
-            begun_from = f"model.params.ckpt_path={trained}"
-            trained = train_run(runs, f"embedded_{stage}", configs / f"{stage}.yaml", [*settings, begun_from], leg)
+        if not (text / "model_index.json").is_file():
+            begun_from = f"model.params.ckpt_path={untrained}"
+            spoken = train_run(runs, "embedded_text", configs / "text.yaml", [*settings, begun_from], leg)
+            with atomic_folder(text) as kept:  # a copy: a UNet that an earlier version began goes on from the run's
+                copytree(spoken, kept, dirs_exist_ok=True)
+        begun_from = f"model.params.ckpt_path={text}"
+        trained = train_run(runs, "embedded_unet", configs / "unet.yaml", [*settings, begun_from], leg)
     except LegOver as over:
         print(f"{over}; call the same again to go on")
         raise typer.Exit(75) from None

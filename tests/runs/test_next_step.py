@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ldm.config import load_config
+from ldm.modules.artifacts import write_artifact
+from ldm.modules.personalization import Artifact
 from ldm.runs.folder import RunFolder
 from ldm.runs.next_step import next_step
+from tests.commands.generating import generate, samples
+from tests.tiny_model import aligned_photos, train_people
 
 
 def run_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, logs: str = "logs") -> RunFolder:
@@ -47,11 +52,39 @@ def test_other_methods_are_drawn_by_generate(
     assert shlex.split(told) == ["python", "-m", "ldm", *command]
 
 
-def test_people_are_drawn_by_the_third_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+SCRIPT = "bash 02_start_test.sh weights/embedded infer_images/example_prompt.txt 'else where/mine'"
+
+
+@pytest.mark.parametrize(
+    ("people", "command"),
+    [
+        ([0, 1], SCRIPT),
+        (None, SCRIPT),  # a run of `test_mode: image` has layers instead of people
+        ([3], "python -m ldm generate --run 'else where/mine' --prompt 'a photo of tok'"),
+    ],
+)
+def test_people_are_drawn_by_the_third_script_and_one_alone_without_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path, people: list[int] | None, command: str
+) -> None:
     config = config_of(root, "celeb_basis")
-    run = run_with(tmp_path, monkeypatch, "embeddings_gs-3.safetensors", "else where")
-    command = "bash 02_start_test.sh weights/embedded infer_images/example_prompt.txt 'else where/mine'"
+    run = run_with(tmp_path, monkeypatch, "embeddings_gs-3.pt", "else where")
+    tensors = {"head.weight": torch.zeros(2)} if people is None else {"ids": torch.tensor(people)}
+    exported = Artifact("embeddings", tensors, {"placeholder_strings": '["tok", "ks"]'})
+    write_artifact(run.checkpoints / "embeddings_gs-3.safetensors", exported)
     assert next_step(run, config) == command
+
+
+@pytest.mark.slow
+def test_what_is_told_draws_somebody_alone(tmp_path: Path, tiny_model: Path, root: Path) -> None:
+    manifest = aligned_photos(tmp_path / "people")
+    manifest.write_text(manifest.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    run = RunFolder.open(train_people(tiny_model, manifest, tmp_path / "logs"))
+    told = next_step(run, config_of(root, "celeb_basis"))
+    assert told is not None
+    *python, command = shlex.split(told)[:4]
+    assert (python, command) == (["python", "-m", "ldm"], "generate")
+    generate(*shlex.split(told)[4:], "--out", tmp_path / "out", "--n", 1, "--steps", 1)
+    assert len(samples(tmp_path / "out", prompt="a photo of sks")) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ import numpy as np
 from evaluation.bootstrap import paired_difference
 from evaluation.report import Cell, Report, Table
 
-Key = tuple[str, str, int]
-"""Person, prompt, seed."""
+Key = tuple[str, tuple[str, ...], str, int]
+"""Person, everybody in the picture, prompt, seed."""
+
+HELD_OUT = "held out"
+"""The part of a judge whose network had none, in the table of judges of an evaluation."""
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:
@@ -34,33 +37,43 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], names: tuple[st
     """The differences first - second by every judge that scored both, with intervals over people.
 
     Raises:
-        ValueError: they share no judge, or no person, prompt and seed.
+        ValueError: they share no judge that took no part in either, or no people, prompt and seed; or one has different
+            scores of the same picture.
     """
-    one, two = _by_key(first["scores"]), _by_key(second["scores"])
+    one, two = (_by_key(report["scores"], name) for report, name in zip((first, second), names, strict=True))
     shared = sorted(one.keys() & two.keys())
     if not shared:
         raise ValueError(
-            f"{names[0]} and {names[1]} have no picture of the same person, prompt and seed: draw both alike"
+            f"{names[0]} and {names[1]} have no picture of the same people, prompt and seed: draw both alike"
         )
-    judges = [judge for judge in first["undetected"] if judge in second["undetected"]]
+    both = [judge for judge in first["undetected"] if judge in second["undetected"]]
+    judges = {judge: _conditioned(judge, (first, second), names) for judge in both}
     if not judges:
         raise ValueError(f"no judge scored both {names[0]} and {names[1]}")
+    if all(judges.values()):
+        raise ValueError(
+            f"{', '.join(judges)} conditioned {names[0]} or {names[1]} and cannot be the only judge of both: "
+            "evaluate both by another one, --judge dlib for example"
+        )
     rows = []
-    for judge in judges:
+    for judge, runs in judges.items():
+        part = f" (conditioned {' and '.join(runs)})" if runs else ""
         for measure in ("given", "others"):
             values = [
                 [_value(side[key], judge, measure, report) for key in shared]
                 for side, report in ((one, first), (two, second))
             ]
-            rows.append(_row(f"{judge}, {'identity' if measure == 'given' else 'other photos'}", shared, values))
+            rows.append(_row(f"{judge}, {'identity' if measure == 'given' else 'other photos'}{part}", shared, values))
     for measure in ("prompt_score", "sharpness"):
         rows.append(
             _row(measure.replace("_", " "), shared, [[side[key].get(measure) for key in shared] for side in (one, two)])
         )
     left_out = len(one) + len(two) - 2 * len(shared)
     notices = [f"{left_out} scores have no partner and are left out."] if left_out else []
+    if flattering := [judge for judge, runs in judges.items() if runs]:
+        notices.append(f"{', '.join(flattering)} had a part in training: these rows flatter, and decide nothing alone.")
     people = {key[0] for key in shared}
-    lead = f"{len(shared)} pairs of pictures of the same person, prompt and seed; {len(people)} people."
+    lead = f"{len(shared)} pairs of scores of the same people, prompt and seed; {len(people)} people."
     columns = ["measure", "first", "second", "difference", "low", "high", "people", "verdict"]
     note = (
         f"first: {names[0]}; second: {names[1]}. A face that is not found counts as the judge's 5th percentile of "
@@ -70,8 +83,23 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], names: tuple[st
     return Report(f"{names[0]} against {names[1]}", lead, notices, [table], {"first": names[0], "second": names[1]})
 
 
-def _by_key(scores: Sequence[Mapping[str, Any]]) -> dict[Key, Mapping[str, Any]]:
-    return {(score["person"], score["prompt"], score["seed"]): score for score in scores}
+def _by_key(scores: Sequence[Mapping[str, Any]], name: str) -> dict[Key, Mapping[str, Any]]:
+    found: dict[Key, Mapping[str, Any]] = {}
+    for score in scores:
+        people = tuple(score.get("people", (score["person"],)))  # older evaluations do not say who stood beside
+        key = score["person"], people, score["prompt"], score["seed"]
+        if found.setdefault(key, score)["judges"] != score["judges"]:
+            raise ValueError(
+                f"{name} has different scores of {score['person']}, {score['prompt']!r}, seed {score['seed']}: it "
+                "mixes steps or settings, or does not say who stood beside; evaluate it again"
+            )
+    return found
+
+
+def _conditioned(judge: str, reports: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Those of two evaluations whose model was conditioned by the judge's network or trained with it."""
+    parts = [{row["judge"]: row["part"] for row in report["tables"]["judges"]} for report in reports]
+    return [name for name, part in zip(names, parts, strict=True) if part[judge] != HELD_OUT]
 
 
 def _value(score: Mapping[str, Any], judge: str, measure: str, report: Mapping[str, Any]) -> float | None:

@@ -8,6 +8,7 @@ import numpy as np
 from evaluation.agreement import COLUMNS as COLUMNS_OF_AGREEMENT
 from evaluation.agreement import NOTE as NOTE_OF_AGREEMENT
 from evaluation.agreement import Scored, agreements
+from evaluation.compare import HELD_OUT
 from evaluation.report import Cell, Gallery, Shown, Table
 from evaluation.scores import Score
 from evaluation.summary import Identity, interval, per_person
@@ -50,7 +51,7 @@ def judges(found: "Evaluation") -> Table:
     """A row for each judge."""
     rows: list[list[Cell]] = []
     for name, standard in found.standards.items():
-        part = "conditioned the model" if found.encoders[name] in found.conditioned_by else "held out"
+        part = "conditioned the model" if found.encoders[name] in found.conditioned_by else HELD_OUT
         one = standard.calibration
         rows.append([name, part, *_numbers(found.of(found.scores, name)), one.undetected, one.stranger, one.people])
     columns = ["judge", "part", *COLUMNS, "undetected counts as", "strangers' median", "calibrated on people"]
@@ -99,7 +100,7 @@ def prompts(found: "Evaluation") -> Table:
     rows: list[list[Cell]] = []
     for prompt, task in dict.fromkeys((score.prompt, score.task) for score in found.scores):
         scores = [score for score in found.scores if score.prompt == prompt]
-        together = scores[0].together
+        together = len(scores[0].people)
         both = [score.faces >= together for score in scores]
         numbers = [*_numbers(found.of(scores)), *_beside(scores)[::3], float(np.mean(both))]
         rows.append([prompt, task, len(scores), *numbers])

@@ -60,7 +60,7 @@ class Score:
         task: of the prompt.
         seed: of the picture.
         person: who is looked for.
-        together: how many people the prompt asks for.
+        people: everybody the prompt asks for, in its order.
         faces: how many the first judge found.
         judges: what each judge says.
         prompt_score: of the prompt judge, or None.
@@ -72,7 +72,7 @@ class Score:
     task: str
     seed: int
     person: str
-    together: int
+    people: tuple[str, ...]
     faces: int
     judges: dict[str, Cosines] = field(default_factory=dict)
     prompt_score: float | None = None
@@ -129,7 +129,7 @@ def score_pictures(
         for place, person in enumerate(one.people):
             own = {name: cosines[place] for name, cosines in found.items()}
             scores.append(
-                Score(one.file, one.prompt, one.task, one.seed, person, len(one.people), len(first), own, obeyed, sharp)
+                Score(one.file, one.prompt, one.task, one.seed, person, one.people, len(first), own, obeyed, sharp)
             )
         if progress:
             progress(1)

@@ -125,6 +125,7 @@ def test_two_evaluations_are_compared_pair_by_pair(evaluate, tmp_path, capsys, t
     (tmp_path / "out").rename(tmp_path / "one")
     evaluate("--judge", "mean", "--guidance", 1, run=run)
     assert exit_code("evaluate", "compare", tmp_path / "one", tmp_path / "out", "--out", tmp_path / "c") == 0
+    assert "12 pairs of scores" in capsys.readouterr().out, "each of two in both orders of the pair"
     rows = json.loads((tmp_path / "c" / "report.json").read_text())["tables"]["differences"]
     assert [row["measure"] for row in rows] == [f"{KNOWN}, identity", "sharpness"]
     assert rows[0]["people"] == 2

@@ -30,7 +30,7 @@ def test_two_people_get_the_faces_that_suit_them_wherever_they_stand():
         ada, bo = scores(image, "ada", "bo")
         assert ada.judges["tones"].given == pytest.approx(1, abs=1e-5)
         assert bo.judges["tones"].given == pytest.approx(1, abs=1e-5)
-        assert (ada.together, ada.faces) == (2, 2)
+        assert (ada.people, ada.faces) == (("ada", "bo"), 2)
     assert ada.judges["tones"].others == pytest.approx(127 / np.hypot(127, 32), abs=1e-4)
     assert bo.judges["tones"].others is None
 

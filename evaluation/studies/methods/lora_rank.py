@@ -40,10 +40,14 @@ def study(request: Request, design: Design) -> None:
         print(f"wrote {PAGE.relative_to(ROOT)}")
 
 
+def of_kind(results: Sequence[Result], lora: bool) -> list[Result]:
+    """The LoRAs, or the full fine-tunes, at every look."""
+    return [one for one in results if one.arm.config is not None and bool(one.arm.rank) == lora]
+
+
 def best(results: Sequence[Result], lora: bool) -> Result:
     """The LoRA, or the full fine-tune, with the highest identity."""
-    own = [one for one in results if one.arm.config is not None and bool(one.arm.rank) == lora]
-    return max(own, key=lambda one: one.interval("identity").value)
+    return max(of_kind(results, lora), key=lambda one: one.interval("identity").value)
 
 
 def steps_to_enough(results: Sequence[Result]) -> dict[int, int | None]:
@@ -87,7 +91,9 @@ def verdict(results: Sequence[Result]) -> str:
     base = next(one for one in results if one.arm.config is None)
     lines = [
         f"* Best full fine-tune: {full.name}, identity {shown(full.interval('identity'))}; best LoRA: {lora.name}, "
-        f"identity {shown(lora.interval('identity'))}; the untouched model {shown(base.interval('identity'))}."
+        f"identity {shown(lora.interval('identity'))}; the untouched model {shown(base.interval('identity'))}.",
+        f"* Both were chosen as the highest of {len(of_kind(results, False))} and of {len(of_kind(results, True))} "
+        "looks on the cells that are compared here: chance raises both, and more where there was more to choose from.",
     ]
     for measure in ("identity", "obedience", "class distance"):
         difference = lora.less(full, measure)

@@ -1,13 +1,12 @@
 """Who is learned: a few people with several photos each, half of them to learn from and half to know them by."""
 
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.scripts import ROOT, Scripts
 from evaluation.stages import Stages
-from ldm.data.people import PUBLISHED_NAME
+from ldm.data.people import PUBLISHED_NAME, natural
 from ldm.faces.photos import list_photos
 from ldm.files import atomic_path
 
@@ -40,14 +39,10 @@ def people_in(folder: Path, count: int) -> list[Person]:
         match = PUBLISHED_NAME.fullmatch(path.stem)
         name = f"id{match[1]}" if match else path.parent.name if path.parent != folder else path.stem
         photos.setdefault(name, []).append(path)
-    names = sorted((name for name, own in photos.items() if len(own) >= 4), key=_natural)
+    names = sorted((name for name, own in photos.items() if len(own) >= 4), key=natural)
     if len(names) < count:
         raise ValueError(f"{folder} has {len(names)} people with four photos or more, {count} are wanted")
     return [Person(name, tuple(photos[name][::2]), tuple(photos[name][1::2])) for name in names[:count]]
-
-
-def _natural(name: str) -> list[int | str]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def align(people: list[Person], out: Path) -> Path:

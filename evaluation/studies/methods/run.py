@@ -15,6 +15,7 @@ from evaluation.obedience import ObedienceJudge, asked_for
 from evaluation.scripts import ROOT
 from evaluation.studies.attribute_judge import attribute_judge
 from evaluation.studies.document import typed, without_folders
+from evaluation.studies.made_of import attributes_by, digest, judged_by
 from evaluation.studies.methods.arms import Arm
 from evaluation.studies.methods.cells import ASKED, CLASS, SEED, Cells, Eyes, make_cell
 from evaluation.studies.methods.learn import Cost, learn
@@ -69,9 +70,10 @@ class Request:
 
     def settings(self) -> dict[str, Any]:
         """What cells depend on. What came later stands in it only where it was given: earlier cells stay valid."""
-        given = {"sd": self.sd.as_posix(), "judge": self.judge, "each": self.each, "asked": self.asked}
+        given = {"sd": self.sd.as_posix(), "judge": judged_by(self.judge), "each": self.each, "asked": self.asked}
         given |= {"drawing_steps": self.drawing_steps, "seed": SEED, "weights": fingerprint(self.sd)}
-        later = {"clip": self.clip and self.clip.as_posix(), "prompts": list(self.prompts)}
+        clip = self.clip and f"{self.clip.name} {digest(self.clip)}"
+        later = {"attributes": attributes_by(self.celeba), "clip": clip, "prompts": list(self.prompts)}
         return given | {name: value for name, value in later.items() if value}
 
 

@@ -9,23 +9,28 @@ from numpy.typing import NDArray
 from PIL import Image
 
 WORDS: tuple[tuple[str, str, bool], ...] = (
-    (r"not smiling|serious|sad|angry|stern", "Smiling", False),
+    (r"serious|sad|angry|stern", "Smiling", False),
     (r"smil\w*|laugh\w*|grin\w*|happy|cheerful", "Smiling", True),
-    (r"without (?:eye)?glasses", "Eyeglasses", False),
     (r"(?:eye|sun)?glasses|spectacles", "Eyeglasses", True),
     (r"hat|cap|helmet|crown", "Wearing_Hat", True),
-    (r"clean[- ]shaven|without (?:a )?beard|no beard", "No_Beard", True),
+    (r"clean[- ]shaven", "No_Beard", True),
     (r"beard\w*|goatee|stubble", "No_Beard", False),
     (r"gr[ae]y[- ]hair\w*", "Gray_Hair", True),
     (r"black[- ]hair\w*", "Black_Hair", True),
     (r"brown[- ]hair\w*", "Brown_Hair", True),
     (r"blonde?(?:[- ]hair\w*)?", "Blond_Hair", True),
-    (r"old|elderly|aged", "Young", False),
+    (r"(?<!year[- ])(?<!years[- ])old|elderly|aged", "Young", False),  # a five year old girl is not old
     (r"young|youthful", "Young", True),
     (r"man|male|boy|gentleman", "Male", True),
     (r"woman|female|girl|lady", "Male", False),
 )
 """Words of a prompt, the attribute of CelebA that they ask for, and whether it shall be there."""
+
+KNOWN = "|".join(words for words, _, _ in WORDS)
+BETWEEN = rf"(?:\s+(?!(?:and|but|with|{KNOWN})\b)[\w-]+){{0,2}}"
+"""Words between a negation and what it turns round: not *wearing any* glasses."""
+NOT = rf"\b(?:no|not|without){BETWEEN}(?:\s+(?:{KNOWN})\s+n?or{BETWEEN})?\s+"
+"""A negation in front of known words; that of the first goes on to the second of two: no hat or glasses."""
 
 
 class AttributeReader(Protocol):
@@ -42,12 +47,16 @@ class AttributeReader(Protocol):
 
 
 def asked_for(prompt: str) -> dict[str, bool]:
-    """What a prompt in plain words asks for: attribute -> whether it shall be there; the first words found count."""
+    """What a prompt in plain words asks for: attribute -> whether it shall be there; the first words found count.
+
+    A negation at most two words before turns them round: "not wearing glasses" asks for none.
+    """
     found: dict[str, bool] = {}
     text = prompt.lower()
     for words, attribute, wanted in WORDS:
-        if attribute not in found and re.search(rf"\b(?:{words})\b", text):
-            found[attribute] = wanted
+        said = None if attribute in found else re.search(rf"({NOT})?\b(?:{words})\b", text)
+        if said:
+            found[attribute] = wanted != bool(said[1])
     return found
 
 

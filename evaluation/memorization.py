@@ -20,6 +20,9 @@ COPY_BITS = 6
 
 SHOWN = 8
 
+CHANCE = 0.05
+"""Share of a control that is above the limit which is taken from it."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -79,7 +82,7 @@ def report(
     best = cosines.max(1)
     bits = [distance(mark, trained.marks[place]) for mark, place in zip(drawn.marks, nearest, strict=True)]
     usual = None if control is None else (control.vectors @ trained.vectors.T).max(1)
-    limit = threshold if usual is None else float(np.quantile(usual, 0.95))
+    limit = threshold if usual is None else float(np.quantile(usual, 1 - CHANCE))
     verdicts = [_verdict(float(c), b, limit) for c, b in zip(best, bits, strict=True)]
     rows = [
         [file.name, float(cosine), trained.files[place].name, trained.files[place].parent.name, bit, verdict]
@@ -94,7 +97,7 @@ def report(
     copies, same = verdicts.count("copy"), verdicts.count("same person")
     lead = (
         f"{len(drawn.files)} pictures against {len(trained.files)} training pictures, by {judge}: {copies} copies, "
-        f"{same} more show a person of the training pictures."
+        f"{same} more show a person of the training pictures{'' if usual is None else _by_chance(len(drawn.files))}."
     )
     notices = [] if usual is not None else [_without_control(len(trained.files))]
     if not held_out:
@@ -126,6 +129,10 @@ def _verdict(cosine: float, bits: int, limit: float) -> str:
     if cosine <= limit:
         return "nobody"
     return "copy" if bits <= COPY_BITS else "same person"
+
+
+def _by_chance(drawn: int) -> str:
+    return f"; of as many strangers {CHANCE:.0%}, {CHANCE * drawn:.3g}, would be above the limit too"
 
 
 def _without_control(trained: int) -> str:

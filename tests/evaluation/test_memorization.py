@@ -36,8 +36,19 @@ def test_a_control_sets_the_limit(seen):
     trained = seen("trained", {name: face(colour) for name, colour in TRAINED.items()})
     drawn = seen("drawn", {"near": face((255, 180, 128), at=25)})
     control = seen("control", {str(n): face((200, 128 + n, 128)) for n in range(3)})
-    assert report("tones", 0.6, drawn, trained).values["same person"] == 1
-    assert report("tones", 0.6, drawn, trained, control).values["same person"] == 0, "strangers come as near"
+    alone, held = report("tones", 0.6, drawn, trained), report("tones", 0.6, drawn, trained, control)
+    assert alone.values["same person"] == 1
+    assert held.values["same person"] == 0, "strangers come as near"
+    assert "of as many strangers" not in alone.lead
+
+
+def test_the_lead_says_what_a_limit_from_a_control_gives_by_chance(seen):
+    trained = seen("trained", {name: face(colour) for name, colour in TRAINED.items()})
+    control = seen("control", {str(n): face((255 - n, 128 + n, 128 + 6 * n)) for n in range(20)})
+    strangers = seen("drawn", {str(n): face((255 - n, 128 + n, 128 + 6 * n), at=25) for n in range(20)})
+    made = report("tones", 0.6, strangers, trained, control)
+    assert made.values["copies"] + made.values["same person"] == 1, "strangers alone, and one passes"
+    assert made.lead.endswith("of the training pictures; of as many strangers 5%, 1, would be above the limit too.")
 
 
 def test_pictures_without_faces_are_an_error(seen, tmp_path):

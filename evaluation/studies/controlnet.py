@@ -23,19 +23,22 @@ from evaluation.bootstrap import Interval, auc_interval, bootstrap_mean, paired_
 from evaluation.scripts import ROOT
 from evaluation.stages import Stages
 from evaluation.studies.document import markdown_table, replace_section
+from evaluation.studies.made_of import config_digest, digest
 from ldm.data.captions import attribute_caption, name_caption
 from ldm.data.control_images import as_control, canny
-from ldm.data.store import PictureStore
+from ldm.data.store import ABOUT, ROWS, PictureStore
 from ldm.files import atomic_path, write_json, write_text
 from ldm.models.diffusion.pipelines import PersonPipeline
 from ldm.modules.controlnet import controlled, read_controlnet
 from ldm.randomness import generator
+from ldm.runs.claim import claim
 from ldm.runs.control import controlnet_folder
 from ldm.runs.folder import RunFolder
 from ldm.runs.load import untrained
 from ldm.runs.pictures import to_pictures
 from ldm.runs.settings import saved_config
 from ldm.runs.sheet import sheet
+from ldm.weights.fingerprint import fingerprint
 
 CONFIG = Path("configs/stable-diffusion/controlnet.yaml")
 ARMS = {"edges": "false", "blind": "true"}
@@ -61,9 +64,16 @@ class Request:
 
 
 def run(request: Request) -> None:
-    """Train both, draw, compare; what is there from an earlier call is kept."""
-    out = request.out.absolute()
-    tests = write_pictures(PictureStore(request.pictures), out / "pictures", request.num_train, request.num_test)
+    """Train both, draw, compare; what is there from an earlier call is kept.
+
+    Raises:
+        ValueError: ``out`` holds runs on other weights or pictures, or otherwise trained; see :func:`write_pictures`.
+    """
+    out, store = request.out.absolute(), PictureStore(request.pictures)
+    made_of = {"weights": fingerprint(request.sd), "config": config_digest(ROOT / CONFIG)}
+    made_of["pictures"] = digest(store.folder, (ROWS, ABOUT))
+    claim(out, {**made_of, "train": request.num_train, "steps": request.steps, "batch_size": request.batch_size})
+    tests = write_pictures(store, out / "pictures", request.num_train, request.num_test)
     runs = {arm: train(request, out, arm, blind) for arm, blind in ARMS.items()}
     controls = [canny(photo) for photo in tests]
     model = untrained(request.sd)
@@ -196,9 +206,9 @@ def section(found: Mapping[str, NDArray[np.float64]], request: Request) -> str:
     return f"""`python -m ldm study controlnet`: two ControlNets of `{request.sd.as_posix()}`, {request.steps} steps of
 {request.batch_size} of {request.num_train:,} pictures; `blind` was trained on other pictures' edges. Drawn:
 "{PROMPT}" from the edges of {number} pictures of people in no training, same seeds for all.
-F1: edges of the drawn picture against those shown, 1 px of tolerance. AUC: how often a picture agrees more with its own
-edges than another picture does; .5 is blind. `photo itself`: through the first stage, what could be reached.
-Intervals: 95 %, bootstrap over pictures.
+F1: edges of the drawn picture against those shown, 1 px of tolerance. AUC: how often the F1 of a picture with the edges
+it was shown is above that of a picture with the edges another was shown, over all pictures and all pairs of two; .5 is
+blind. `photo itself`: through the first stage, what could be reached. Intervals: 95 %, bootstrap over pictures.
 
 {table}
 

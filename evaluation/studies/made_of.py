@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.studies.attribute_judge import attribute_file
+from evaluation.studies.attribute_judge import JUDGED, attribute_file
 from evaluation.studies.document import without_folders
 from ldm.config import ConfigError
 from ldm.config.read import merge_files
@@ -52,6 +52,6 @@ def judged_by(judge: str) -> str:
     return without_folders(judge) + (f" {sha256_of(file)[:16]}" if file.is_file() else "")
 
 
-def attributes_by(celeba: Path | None) -> str | None:
-    """16 hex digits of the judge of attributes that is trained on the CelebA in ``celeba``; None without."""
-    return None if celeba is None else sha256_of(attribute_file(celeba))[:16]
+def attributes_by(celeba: Path | None, names: Sequence[str] = JUDGED) -> str | None:
+    """16 hex digits of the judge of the attributes ``names`` that is trained on the CelebA in ``celeba``, if any."""
+    return None if celeba is None else sha256_of(attribute_file(celeba, names=names))[:16]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluation.studies import controlnet as study
 from evaluation.studies.controlnet import Request, agreement, section, train, write_pictures
 from ldm.data.control_images import canny
 from ldm.data.store import PictureStore, write_store
@@ -47,6 +48,38 @@ def test_pictures_of_training_and_of_other_people(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {line["file_name"] for line in lines}
 
 
+def test_runs_on_other_weights_or_pictures_or_of_other_steps_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def store(name: str, number: int) -> Path:
+        splits = ["train"] * (number - 2) + ["test"] * 2
+        rows = [{"file": f"{i}.jpg", "source": "lfw", "split": split} for i, split in enumerate(splits)]
+        write_store(tmp_path / name, zip(map(np.asarray, squares(number)), rows, strict=True), {"crop": "none"})
+        return tmp_path / name
+
+    def train(*_: object) -> None:
+        raise InterruptedError("claimed")
+
+    monkeypatch.setattr(study, "train", train)
+    weights = tmp_path / "net.safetensors"
+    weights.write_bytes(b"1")
+    asked = Request(weights, store("one", 5), tmp_path / "out", 3, 2, steps=7)
+    for _ in range(2):
+        with pytest.raises(InterruptedError, match="claimed"):
+            study.run(asked)
+    for changed, said in (
+        (replace(asked, num_train=4), "train: 3 is now 4"),
+        (replace(asked, batch_size=8), "batch_size: 16 is now 8"),
+        (replace(asked, steps=6), "steps: 7 is now 6"),
+        (replace(asked, pictures=store("two", 6)), r"pictures: \w+ is now \w+"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            study.run(changed)
+    weights.write_bytes(b"2")
+    with pytest.raises(ValueError, match=r"weights: \w+ is now \w+"):
+        study.run(asked)
+
+
 def test_the_section_says_what_was_measured() -> None:
     blind = np.full((4, 4), 0.5)
     seeing = blind + np.eye(4) * 0.3
@@ -54,6 +87,7 @@ def test_the_section_says_what_was_measured() -> None:
     text = section({"plain": blind, "edges": seeing, "blind": blind}, request)
     assert "7 steps of\n16 of 4,000 pictures" in text
     assert "| edges | 0.800 (0.800 to 0.800) | 0.500 (0.500 to 0.500) | 1.000 (1.000 to 1.000) |" in text
+    assert "over all pictures and all pairs of two; .5 is\nblind." in text
     assert "Edges minus blind: 0.300 (0.300 to 0.300)." in text
 
 

@@ -56,7 +56,7 @@ def test_a_judge_is_its_network_and_how_it_takes_pixels(tmp_path: Path, monkeypa
     net.write_bytes(b"2")
     assert said != judged_by(f"{net}:imagenet")
     assert judged_by("yunet-sface") == "yunet-sface"
-    monkeypatch.setattr(made_of, "attribute_file", lambda _celeba: net)
+    monkeypatch.setattr(made_of, "attribute_file", lambda _celeba, names: net)
     before = attributes_by(tmp_path)
     net.write_bytes(b"3")
     assert attributes_by(tmp_path) != before

@@ -122,6 +122,13 @@ def test_from_folders_to_a_verdict_and_nothing_twice(
     assert "| real and synthetic |" in capsys.readouterr().out
     with pytest.raises(ValueError, match="holds pictures made with other settings"):
         study.run(request(tmp_path, tiny_model, steps=2))
+    with monkeypatch.context() as trained:
+        trained.setattr(study, "run_files", lambda _run: ["abc"])
+        with pytest.raises(ValueError, match=r"files: \[\] is now \['abc'\]"):
+            study.run(request(tmp_path, tiny_model))
+    prepared(tmp_path / "train", "abcf")
+    with pytest.raises(ValueError, match="labels: "):
+        study.run(request(tmp_path, tiny_model))
 
 
 def test_what_it_refuses(tmp_path: Path, tiny_model: Path) -> None:

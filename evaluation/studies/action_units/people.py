@@ -8,8 +8,11 @@ from evaluation.studies.celeb_basis.arms import OURS_ARM
 from evaluation.studies.celeb_basis.learn import Learner
 from evaluation.studies.celeb_basis.people import align, choose_subjects
 from evaluation.studies.celeb_basis.study import groups
+from evaluation.studies.made_of import config_digest
 from evaluation.subjects import Subject
 from ldm.data.manifest import read_people
+from ldm.runs.claim import claim
+from ldm.weights.fingerprint import fingerprint
 from ldm.weights.textual_inversion import token_of, write_diffusers
 
 
@@ -40,8 +43,10 @@ def learn_people(lfw: Path, sd: Path, count: int, per_run: int, steps: int | Non
         out: where everything goes.
 
     Raises:
-        ValueError: there are not that many people.
+        ValueError: there are not that many people, or those in ``out`` were learned on other weights or otherwise.
     """
+    made_of = {"weights": fingerprint(sd), "config": config_digest(OURS_ARM.config)}
+    claim(out, {**made_of, "per_run": per_run, "steps": steps})
     subjects = choose_subjects(lfw, count)
     files = {one.name: out / "embeddings" / f"{one.name}.safetensors" for one in subjects}
     missing = [one.name for one in subjects if not files[one.name].is_file()]

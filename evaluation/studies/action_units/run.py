@@ -1,6 +1,6 @@
 """``python -m ldm evaluate au``: draw what is asked for, read it, and write what came out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from evaluation.studies.action_units.readers import (
 from evaluation.studies.action_units.requests import RealFace, Speech, Wanted, as_real, real_faces, sweeps
 from evaluation.studies.action_units.results import faces_found, gates, unit_results
 from evaluation.studies.attribute_judge import attribute_judge
+from evaluation.studies.made_of import attributes_by, judged_by, run_files
 from ldm.commands.bars import bar
 from ldm.commands.drawing_au import mover_of
 from ldm.commands.drawing_models import Drawer, drawers
@@ -74,7 +75,8 @@ def evaluate(request: Request) -> tuple[Report, Path]:
     """The report and its page.
 
     Raises:
-        ValueError: the model or the thresholds do not have a unit, or ``out`` holds pictures of other settings.
+        ValueError: the model or the thresholds do not have a unit, or ``out`` holds pictures of other settings, or
+            what other readers said of them.
         FileNotFoundError: a file is missing.
         AuDataError: people of ``real`` were trained on.
     """
@@ -166,7 +168,9 @@ def _draw(
     facts = {
         **{key: value for key, value in drawer.facts.items() if key != "model"},
         "weights": fingerprint(drawer.model.weights_folder),
-        "files": _files(request.who, drawer.facts),
+        "files": run_files(request.who.run, drawer.facts.get("step")),
+        "landmarker": sha256_of(request.landmarker)[:16],
+        "thresholds": sha256_of(request.thresholds)[:16],
         "prompts": list(request.prompts),
         "told": "by a vector" if speech.mode is None else f"in words, {speech.mode}",
         "others": request.others,
@@ -176,19 +180,14 @@ def _draw(
         **drawing,
     }
     claim(request.out, facts)
+    if request.celeba is not None:  # may be given later: what others read of the pictures stays
+        claim(request.out, {"attributes": attributes_by(request.celeba, tuple(BY_PEOPLE.values()))}, "attributes.json")
     pipeline = pipeline_of(drawer.model, drawer.people, settings.sampler)
     pipeline.mover = mover
     with bar("draw", len(wanted)) as advance:
         requests = [one.request for one in wanted]
         draw_requests(pipeline, requests, settings, request.out, request.au_guidance, advance)
     return {**facts, "pictures": len(wanted), "people": len({one.person for one in wanted if one.unit is not None})}
-
-
-def _files(who: Who, facts: Mapping[str, Any]) -> list[str]:
-    """Hashes of what a run exported at the step that is drawn, by what its drawer says."""
-    if who.run is None:
-        return []
-    return [sha256_of(file)[:16] for file in find_run(who.run).exported(facts["step"]) if file.is_file()]
 
 
 def trained_on(who: Who) -> list[Path]:
@@ -222,6 +221,7 @@ def _likeness(request: Request, asked: Sequence[Wanted], side_px: int) -> Likene
     if request.judge is None:
         return None
     judge = load_judge(request.judge)
+    claim(request.out, {"judge": judged_by(request.judge)}, f"{judge.name}.json")
     photos = None if request.photos is None else photos_of(request.prompts, request.photos)
     kept = Kept(request.out / "identity.jsonl")
     if photos is not None and len(request.prompts) == 1:  # one person, whatever the noise

@@ -12,6 +12,7 @@ from evaluation.studies.action_units.data import require_unseen
 from evaluation.studies.action_units.document import put_section
 from evaluation.studies.action_units.requests import RealFace, Speech, as_real, real_faces
 from evaluation.studies.action_units.run import trained_on
+from evaluation.studies.made_of import run_files
 from evaluation.studies.synthetic_gain.arms import ARMS, Arm, Told
 from evaluation.studies.synthetic_gain.page import Found, section
 from evaluation.studies.synthetic_gain.recogniser import Faces, read_faces, tell, train, with_truth
@@ -22,6 +23,7 @@ from ldm.commands.generate_options import AddOns, How, What, Who
 from ldm.data.action_units.captions import CaptionMode
 from ldm.data.au_pictures import TABLE
 from ldm.files import atomic_path, write_json
+from ldm.runs.aligned_folder import sha256_of
 from ldm.runs.claim import claim
 from ldm.runs.draw import pipeline_of
 from ldm.runs.draw_au import draw_requests
@@ -104,12 +106,14 @@ def _faces(request: Request, folder: Path, units: Sequence[int]) -> list[RealFac
 
 
 def draw(request: Request, units: Sequence[int], everybody: Sequence[RealFace], settings: Mapping[str, Any]) -> Faces:
-    """Drawn faces that do what real training faces do; the folder is claimed for ``settings`` and the weights.
+    """Drawn faces that do what real training faces do; the folder is claimed for ``settings``, the model and labels.
 
     What a face is asked to do is its label; nobody looks at whether it does.
     """
     drawer = next(drawers(request.who, AddOns(), []))
-    claim(request.out, {**settings, "weights": fingerprint(drawer.model.weights_folder)})
+    model = {"weights": fingerprint(drawer.model.weights_folder), "files": run_files(request.who.run)}
+    tables = [request.train / TABLE, request.test / TABLE, *([request.truth] if request.truth else [])]
+    claim(request.out, {**settings, **model, "labels": [sha256_of(table)[:16] for table in tables]})
     speech = Speech.of(drawer.model, request.words)
     order = np.random.default_rng(42).choice(
         len(everybody), request.num_synthetic, len(everybody) < request.num_synthetic

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
 Group = tuple[float, tuple[int, int]]
 """Factor of the learning rate; first step, and the end of the steps (-1: none)."""
@@ -37,6 +38,22 @@ class Trapezoid:
             left = min(1.0, max(0.0, (self.max_steps - step) / (self.max_steps * self.decay_fraction)))
             factor = min(factor, left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
         return factor
+
+
+class Schedule(LambdaLR):
+    """A ``LambdaLR`` that takes from a checkpoint at which step a run is, and from its config how it is trained."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to the step of ``state_dict``, with the learning rates, betas and weight decay that this was built with.
+
+        The optimizer is restored before, with those of the run that was saved: they are written over here.
+        """
+        super().load_state_dict({**state_dict, "base_lrs": self.base_lrs})
+        own = zip(self.base_lrs, self.lr_lambdas, strict=True)
+        self._last_lr = [base * factor(self.last_epoch) for base, factor in own]
+        built = {name: self.optimizer.defaults[name] for name in ("betas", "weight_decay")}
+        for group, base, rate in zip(self.optimizer.param_groups, self.base_lrs, self._last_lr, strict=True):
+            group.update(built, initial_lr=base, lr=rate)
 
 
 class AdamW:
@@ -104,7 +121,7 @@ class AdamW:
         # Plain functions: an object's own numbers would go into checkpoints, and a run that goes on with more steps
         # would find the old end in them.
         factors = [self._factor(window, max_steps) for _, window in groups]
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
+        schedule = Schedule(optimizer, factors)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def _groups(self, parameters: Mapping[str, nn.Parameter]) -> dict[Group, dict[str, nn.Parameter]]:

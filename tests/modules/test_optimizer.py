@@ -1,5 +1,7 @@
 import math
 import sys
+from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -155,3 +157,45 @@ def test_a_run_that_goes_on_with_more_steps_finds_no_learning_rate_of_0() -> Non
     assert [short(step) for step in range(3)] == [long(step) for step in range(3)] == pytest.approx([0.1, 0.2, 0.3])
     assert AdamW()._factor((0, 2), 2)(2) == 1.0
     assert AdamW()._factor((0, 1), 2)(1) == 0.0, "a window that closes before the run's end does"
+
+
+def going_on(steps: int, learning_rate: float = 0.1, max_steps: int = 10, **options: Any) -> Any:
+    """Groups and schedule of a run of ``steps`` steps, and those of one that goes on from it with these options."""
+    made = []
+    for rate, end, own in ((0.1, 10, {"decay_fraction": 0.5}), (learning_rate, max_steps, options)):
+        parameters = {name: nn.Parameter(torch.ones(1)) for name in ("unet.a", "text.b")}
+        factors = own.pop("lr_factors", {"text": 5.0})
+        (optimizer,), (entry,) = AdamW(lr_factors=factors, **{"decay_fraction": 0.5, **own}).build(
+            parameters, rate, end
+        )
+        made.append((optimizer, entry["scheduler"]))
+    (optimizer, schedule), (other, later) = made
+    for _ in range(steps):
+        for group in optimizer.param_groups:
+            group["params"][0].grad = torch.ones(1)
+        optimizer.step(), schedule.step()
+    other.load_state_dict(deepcopy(optimizer.state_dict()))
+    later.load_state_dict(deepcopy(schedule.state_dict()))
+    return (optimizer.state_dict(), schedule.state_dict()), (other.state_dict(), later.state_dict())
+
+
+@pytest.mark.parametrize("steps", [3, 7])
+def test_a_run_that_goes_on_as_it_was_is_the_same(steps: int) -> None:
+    saved, restored = going_on(steps)
+    assert saved == restored
+
+
+def test_a_run_that_goes_on_is_trained_as_its_config_says() -> None:
+    _, (optimizer, schedule) = going_on(7, 0.4, betas=(0.5, 0.6), weight_decay=0.3, lr_factors={"text": 2.0})
+    (unet, text), rates = optimizer["param_groups"], pytest.approx([0.4 * 0.6, 0.8 * 0.6])
+    assert [unet["lr"], text["lr"]] == rates
+    assert schedule["_last_lr"] == rates
+    assert [unet["initial_lr"], text["initial_lr"]] == schedule["base_lrs"] == pytest.approx([0.4, 0.8])
+    assert [(one["betas"], one["weight_decay"]) for one in (unet, text)] == [((0.5, 0.6), 0.3)] * 2
+    assert all(state["step"] == 7 for state in optimizer["state"].values()), "the moments are those of the run"
+
+
+def test_a_run_that_decayed_to_its_end_goes_on_at_once() -> None:
+    ((ended, _), (longer, _)) = going_on(10, max_steps=40)
+    assert ended["param_groups"][0]["lr"] == 0
+    assert longer["param_groups"][0]["lr"] == 0.1

@@ -13,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 
 from ldm.data.module import DataModuleFromConfig
+from ldm.modules.optimizer import AdamW
 from ldm.runs.folder import RunFolder
 from ldm.runs.trainer import build_trainer
 from tests.runs.tiny import TinyModel, tiny_tree
@@ -42,8 +43,9 @@ def train(
     batch_size: int = 2,
     validate: bool = False,
     more: tuple[pl.Callback, ...] = (),
+    model: TinyModel | None = None,
 ) -> Run:
-    model = TinyModel()
+    model = model or TinyModel()
     data = DataModuleFromConfig(batch_size, TRAIN, validation=TRAIN if validate else None, num_workers=num_workers)
     trainer = {"max_steps": max_steps, "accumulate_grad_batches": accumulate, "log_every_n_steps": 1}
     lightning = {"trainer": trainer | {"accelerator": "cpu"}, "modelcheckpoint": {"params": {"every_n_train_steps": 5}}}
@@ -121,3 +123,25 @@ def test_a_changed_batch_size_is_refused(tmp_path: Path) -> None:
     first = train(start(tmp_path), 2)
     with pytest.raises(ValueError, match="its order has changed: batch_size was 2, is 3"):
         train(first.folder, 4, resume=True, batch_size=3)
+
+
+class Warming(TinyModel):
+    """Trained by our AdamW."""
+
+    def __init__(self, learning_rate: float = 0.1) -> None:
+        super().__init__()
+        self.learning_rate = learning_rate
+
+    def configure_optimizers(self) -> Any:
+        return AdamW(warmup_steps=4).build(dict(self.head.named_parameters()), self.learning_rate, -1)
+
+
+def test_a_changed_learning_rate_counts_from_the_next_step_on(tmp_path: Path) -> None:
+    whole = train(start(tmp_path / "whole"), 5, model=Warming())
+    first = train(start(tmp_path), 2, model=Warming())
+    still = train(first.folder, 4, resume=True, model=Warming(0.0))
+    assert still.checkpoint["global_step"] == 4
+    assert still.checkpoint["state_dict"]["head.weight"].equal(first.checkpoint["state_dict"]["head.weight"])
+    first = train(start(tmp_path / "again"), 2, model=Warming())
+    same = train(first.folder, 5, resume=True, model=Warming())
+    assert differences(same.checkpoint, whole.checkpoint) == []

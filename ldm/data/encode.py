@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ldm.data.captions import pick
-from ldm.data.origin import Origin, hash_of_store, hash_of_vae
+from ldm.data.origin import MAX_PICTURES, Origin, hash_of_store, hash_of_vae
 from ldm.data.pictures import side_by_side, to_signed
 from ldm.data.store import PACK, RAW, PictureStore
 from ldm.files import write_json, write_text
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 LATENTS, PAIRS, VECTORS, ROWS, PAIR_ROWS = "latents.npy", "pairs.npy", "embeddings.npy", "rows.jsonl", "pairs.jsonl"
 ABOUT, PARTIAL = "about.json", "partial.json"
 BATCH = 64
-MAX_PICTURES = 60
-"""Nobody counts for more pictures than this: the most famous one has 500 times as many as most."""
 
 Embed = Callable[[Tensor], Tensor]
 """(N, 3, S, S) pictures in [-1, 1] -> (N, D) vectors."""
@@ -63,7 +61,8 @@ def encode_store(
     """
     indices = store.indices(split)
     _require_no_pictures(folder)
-    origin = Origin(hash_of_vae(vae), hash_of_store(store), split, num_variants, num_pairs, seed, embedder)
+    counted = max_pictures if num_pairs else MAX_PICTURES  # only pairs are drawn by it here
+    origin = Origin(hash_of_vae(vae), hash_of_store(store), split, num_variants, num_pairs, seed, embedder, counted)
     with _alone(folder):
         if std := _made(folder, origin):
             return std

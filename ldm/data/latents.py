@@ -15,8 +15,8 @@ from ldm.bars import bar
 from ldm.batch import Sample
 from ldm.config import Injected
 from ldm.data.captions import Words, chance, pair_caption, row_caption
-from ldm.data.encode import ABOUT, LATENTS, MAX_PICTURES, PAIR_ROWS, PAIRS, ROWS, VECTORS, encode_store
-from ldm.data.origin import hash_of_vae
+from ldm.data.encode import ABOUT, LATENTS, PAIR_ROWS, PAIRS, ROWS, VECTORS, encode_store
+from ldm.data.origin import MAX_PICTURES, hash_of_vae
 from ldm.data.sampling import SampleKey, as_key
 from ldm.data.store import PictureStore
 from ldm.randomness import generator
@@ -133,7 +133,7 @@ class CaptionedLatents(Dataset[Sample]):
                 max_pictures=max_pictures,
                 num_variants=num_variants,
                 embed=stage.embed_pictures if embedding else None,
-                embedder=stage.name if embedding else "",
+                embedder=stage.picture_side if embedding else "",
                 advance=advance,
             )
 

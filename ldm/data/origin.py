@@ -10,6 +10,9 @@ import torch
 
 from ldm.data.store import PictureStore
 
+MAX_PICTURES = 60
+"""Nobody counts for more pictures than this: the most famous one has 500 times as many as most."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -23,6 +26,7 @@ class Origin:
         num_pairs: pictures of two people.
         seed: of pairs and movements.
         embedder: what made the vectors of the pictures; empty without any.
+        max_pictures: nobody counts for more of them in pairs; without pairs always the same.
     """
 
     vae: str
@@ -32,11 +36,15 @@ class Origin:
     num_pairs: int
     seed: int
     embedder: str = ""
+    max_pictures: int = MAX_PICTURES
 
     def difference(self, made: Mapping[str, Any]) -> str:
-        """In what latents that say ``made`` of themselves differ, in words; empty if in nothing."""
-        mine = asdict(self)
-        return ", ".join(name for name in mine if made.get(name) != mine[name])
+        """In what latents that say ``made`` of themselves differ, in words; empty if in nothing.
+
+        Earlier versions said nothing of ``max_pictures``: it was the usual number then.
+        """
+        mine, said = asdict(self), {"max_pictures": MAX_PICTURES, **made}
+        return ", ".join(name for name in mine if said.get(name) != mine[name])
 
 
 def hash_of_vae(vae: Any) -> str:

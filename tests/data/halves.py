@@ -43,7 +43,7 @@ ROWS = [
 class Stage:
     """A text side of 20 words; with a picture side: the mean colour."""
 
-    name, width = "colours", 3
+    name, width, picture_side = "colours", 3, "colours 1"
 
     def tokenize(self, captions):
         if long := [caption for caption in captions if len(caption.split()) > 20]:

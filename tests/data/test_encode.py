@@ -1,6 +1,7 @@
 """Latents that know what they are made of: made once, made anew where they are others, gone on with where stopped."""
 
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from ldm.data.encode import encode_store
 from ldm.data.latents import CaptionedLatents
+from ldm.data.origin import Origin
 from ldm.data.sampling import SampleKey
 from ldm.data.store import PictureStore, write_store
 from tests.data.halves import ROWS, Halves, model_of, picture
@@ -42,7 +44,7 @@ def test_the_data_set_makes_its_latents_and_takes_them_again(store, tmp_path, ca
     np.testing.assert_array_equal(data.latents, again.latents)
 
 
-@pytest.mark.parametrize("change", ["vae", "pictures", "num_variants", "num_pairs"])
+@pytest.mark.parametrize("change", ["vae", "pictures", "num_variants", "num_pairs", "max_pictures"])
 def test_latents_of_anything_else_are_made_anew(store, tmp_path, caplog, change):
     CaptionedLatents(tmp_path / "l", pictures=store.folder, num_pairs=5, model=model_of(Halves()))
     vae, pictures, more = Halves(0.5 if change == "vae" else 1.0), store.folder, {"num_pairs": 5}
@@ -162,3 +164,42 @@ def test_nothing_is_told_where_nothing_is_wanted(store, tmp_path):
     data = CaptionedLatents(tmp_path, pictures=store.folder, conditioning="none", model=model_of(Halves()))
     assert {sample["caption"] for sample in draw(data, 50)} == {""}
     assert "embedding" not in data[0]
+
+
+def test_pairs_are_not_gone_on_with_under_other_names(store, tmp_path):
+    """Half of the pairs would be pictures of the people that were drawn before, and all of the names others."""
+
+    class StopError(Exception):
+        pass
+
+    def stop(_):
+        if json.loads((tmp_path / "l" / "partial.json").read_text())["done"] > 240:
+            raise StopError
+
+    with pytest.raises(StopError):
+        encode_store(Halves(), store, tmp_path / "l", num_pairs=90, max_pictures=60, advance=stop)
+    for name in ("l", "whole"):
+        encode_store(Halves(), store, tmp_path / name, num_pairs=90, max_pictures=1)
+    for name in ("pairs.npy", "pairs.jsonl"):
+        assert (tmp_path / "l" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_only_pairs_depend_on_how_many_pictures_of_each_count(store, folder, tmp_path):
+    for most in (60, 2):
+        vae = Halves()
+        encode_store(vae, store, tmp_path, max_pictures=most)
+    assert vae.seen == 0
+    about = json.loads((folder / "about.json").read_text())
+    origin = Origin(**{name: about.pop(name) for name in asdict(Origin("", "", "", 0, 0, 0))})
+    assert origin.difference(asdict(origin)) == ""
+    before = {name: value for name, value in asdict(origin).items() if name != "max_pictures"}
+    assert origin.difference(before) == "", "of an earlier version"
+    assert replace(origin, max_pictures=2).difference(before) == "max_pictures"
+
+
+def test_vectors_of_another_picture_side_are_made_anew(store, tmp_path, caplog):
+    for side in ("colours 1", "colours 2"):
+        model = model_of(Halves())
+        model.cond_stage_model.picture_side = side
+        CaptionedLatents(tmp_path, pictures=store.folder, conditioning="image_embedding", model=model)
+    assert "were made with another embedder: they are encoded again" in caplog.text

@@ -4,6 +4,7 @@ Source: face-diffusion trains its UNet on CLIP's vectors of the pictures, which 
 CLIP's vectors of texts.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,15 @@ class ClipSpaceEmbedder(nn.Module):
         self.clip: Any = CLIPModel.from_pretrained(clip, local_files_only=True).eval()
         self.clip_tokenizer: Any = CLIPTokenizer.from_pretrained(clip, local_files_only=True)
         self.name = f"{Path(clip).name}{' normalized' if normalize else ''}"
+
+    @property
+    def picture_side(self) -> str:
+        """The name with a hash of the weights that see pictures: equal ones give equal vectors of pictures."""
+        digest = hashlib.sha256()
+        for part in (self.clip.vision_model, self.clip.visual_projection):
+            for name, value in sorted(part.state_dict().items()):
+                digest.update(name.encode() + value.detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
+        return f"{self.name} {digest.hexdigest()[:16]}"
 
     @property
     def width(self) -> int:

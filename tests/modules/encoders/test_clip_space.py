@@ -78,3 +78,14 @@ def test_long_prompts_and_missing_folders_are_named(stage, tmp_path):
         stage.tokenize(["a " * 20])
     with pytest.raises(FileNotFoundError, match="is no folder of a transformers CLIP model"):
         ClipSpaceEmbedder(None, torch.nn.Linear(1, 1), tmp_path / "no")
+
+
+def test_the_picture_side_is_known_by_its_weights_not_by_its_folder(stage, tmp_path):
+    same = ClipSpaceEmbedder(None, torch.nn.Linear(1, 1), write_clip(tmp_path / "a" / "clip"))
+    other = ClipSpaceEmbedder(None, torch.nn.Linear(1, 1), write_clip(tmp_path / "b" / "clip"))
+    with torch.no_grad():
+        other.clip.visual_projection.weight[0, 0] += 1
+        same.clip.text_projection.weight[0, 0] += 1
+    assert (same.name, same.picture_side) != (other.name, other.picture_side)
+    assert same.name == other.name == "clip"
+    assert same.picture_side.split()[1] == stage.picture_side.split()[1], "texts have no part in it"

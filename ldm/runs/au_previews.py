@@ -62,7 +62,8 @@ class AuPreviews(Looks):
         pipeline: Any = PersonPipeline.of(model)
         pipeline.set_progress_bar_config(disable=True)
         settings = settings_of(model, num_inference_steps=self.num_inference_steps)
-        files = draw_requests(pipeline, [one for row in asked.values() for one in row], settings, out)
+        wanted = [one for row in asked.values() for one in row]
+        files = draw_requests(pipeline, wanted, settings, out, keep=False)  # a killed run may have drawn others there
         pictures = iter(Image.open(file).convert("RGB") for file in files)
         whole = sheet({name: [next(pictures) for _ in row] for name, row in asked.items()})
         save_png(out.with_suffix(".png"), whole, {"prompt": self.prompt, "step": step, "levels": self.levels})

@@ -126,7 +126,7 @@ def draw_prompts(
     own = own_facts(facts)
     samples: list[dict[str, Any]] = []
     for number, prompt in enumerate(prompts):
-        stem = "_".join(part for part in (f"{number:04d}-{file_stem(prompt)}", suffix) if part)
+        stem = stem_of(number, prompt, suffix)
         pictures = []
         for seed, picture in draw_prompt(pipeline, prompt, settings, source):
             made = {"file": f"samples/{stem}_{seed:05d}.png", "prompt": prompt, "seed": seed, **own}
@@ -138,6 +138,11 @@ def draw_prompts(
         save_png(out / f"{stem}.png", grid_of(pictures), {"prompt": prompt, **asdict(settings), **facts})
     write_settings(out, settings, facts, samples)
     return samples
+
+
+def stem_of(number: int, prompt: str, suffix: str = "") -> str:
+    """What the names of files of the prompt that is drawn as ``number`` begin with; its grid's has nothing more."""
+    return "_".join(part for part in (f"{number:04d}-{file_stem(prompt)}", suffix) if part)
 
 
 def own_facts(facts: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Prompts drawn again and again while a run goes on, each picture at its own seed: what has been learned so far."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,12 @@ from pydantic import Field
 
 from ldm.config import Injected
 from ldm.models.diffusion.pipelines import PersonPipeline, Sampler
-from ldm.runs.draw import draw_prompts, read_prompts, settings_of
+from ldm.runs.draw import draw_prompts, read_prompts, settings_of, stem_of
+from ldm.runs.likeness import photos_of
 from ldm.runs.load import knows_people, manager_of, people_vectors
 from ldm.runs.looks import Looks, Shown
+
+logger = logging.getLogger(__name__)
 
 
 class Previews(Looks):
@@ -67,21 +71,47 @@ class Previews(Looks):
 
         Raises:
             PromptTooLongError: one does not fit.
+            PlaceholderError: one mentions more people than there are in the data.
         """
         PersonPipeline.of(model).check(self.prompts)
+        if not (in_the_data := len(photos_of(model.trainer))):
+            return  # not known; who is not met in time is left out
+        people = people_so_far(model)  # maybe of a run before
+        there = max(in_the_data, 0 if people is None else len(people))
+        for prompt in self.prompts:
+            if people_in(model, prompt) > there:
+                manager_of(model).placeholders.require_mentions([prompt], there)
 
     def draw(self, model: Any, folder: Path, step: int) -> list[Shown]:
-        """A sheet of every prompt."""
+        """A sheet of every prompt whose people the run has met."""
         out, settings = folder / "previews" / f"gs-{step:06d}", settings_of(model, **self.wanted)
-        pipeline = PersonPipeline.of(model, people_so_far(model), settings.sampler)
+        people = people_so_far(model)
+        met = 0 if people is None else len(people)
+        drawn = {number: one for number, one in enumerate(self.prompts) if people_in(model, one) <= met}
+        if left_out := [one for number, one in enumerate(self.prompts) if number not in drawn]:
+            logger.warning(
+                "previews of step %d are without %d of %d prompts, first %r: so far the number of people met is %d",
+                step, len(left_out), len(self.prompts), left_out[0][:80], met,
+            )  # fmt: skip
+        if not drawn:
+            return []
+        pipeline = PersonPipeline.of(model, people, settings.sampler)
         pipeline.set_progress_bar_config(disable=True)
-        draw_prompts(pipeline, self.prompts, settings, out, {"step": step})
+        draw_prompts(pipeline, list(drawn.values()), settings, out, {"step": step})
         shown = []
-        for number, prompt in enumerate(self.prompts):
-            [sheet] = out.glob(f"{number:04d}-*.png")
+        for place, (number, prompt) in enumerate(drawn.items()):
+            sheet = out / f"{stem_of(place, prompt)}.png"  # a killed run may have left others there
             with Image.open(sheet) as picture:
                 shown.append((f"previews/{number:02d}", picture.convert("RGB"), prompt))
         return shown
+
+
+def people_in(model: Any, prompt: str) -> int:
+    """How many people must have been met to draw ``prompt``; 0 where it mentions nobody or the run learns none."""
+    if not knows_people(model):
+        return 0
+    words = manager_of(model).placeholders
+    return int(words.people(torch.tensor([words.tokenizer(words.plain(prompt))["input_ids"]])).max()) + 1
 
 
 def people_so_far(model: Any) -> torch.Tensor | None:

@@ -1,13 +1,19 @@
 """Action units drawn while a model learns: what is refused before the first step."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from ldm.modules.au_conditioner import AuConditioner
 from ldm.runs.au_previews import AuPreviews
+from tests.models.diffusion.conftest import Make, make
+
+__all__ = ["make"]
 
 
 class Part(AuConditioner):
@@ -33,3 +39,17 @@ def test_what_cannot_be_told() -> None:
         AuPreviews()._asked(model())
     with pytest.raises(ValueError, match="AU4 is none of the model's units: 6, 12"):
         AuPreviews(units=[4])._asked(model(Part()))
+
+
+def test_a_step_that_is_drawn_a_second_time_shows_the_second_model(make: Make, tmp_path: Path) -> None:
+    """A run that was killed and goes on, maybe with another prompt."""
+    bop = {"target": f"{AuConditioner.__module__}.AuConditioner", "params": {"placeholder_string": "bop", "units": [6]}}
+    model = make(bop).eval()
+    sheets = []
+    with torch.no_grad():
+        for prompt in ("a face", "a photo of a man"):
+            looks = AuPreviews(prompt=prompt, levels=(5.0,), num_inference_steps=1)
+            [(_, sheet, words)] = looks.draw(model, tmp_path, 3)
+            assert words == prompt
+            sheets.append(np.asarray(sheet))
+    assert not (sheets[0] == sheets[1]).all()

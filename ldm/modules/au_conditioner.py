@@ -107,7 +107,7 @@ class AuConditioner(Personalization):
         """
         places = FIRST_SLOT - tokens.slots  # (B, L), 0 and above are ours
         if not (places >= 0).any():
-            if (tokens.ids == self.words.ids[0]).any():
+            if (self.words.people(tokens.ids) >= 0).any():
                 raise ValueError("AuConditioner must be the last of the Chain's parts: another one took its marks away")
             return (lambda _ids, embeddings: embeddings + 0 * self._nothing()) if self.training else None
         unknown = torch.full((len(tokens.ids), len(self.units)), torch.nan)

@@ -10,9 +10,11 @@ from ldm.batch import Batch
 from ldm.models.diffusion.au_guidance import au_guided, weighed
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.models.diffusion.pipelines import PersonPipeline
+from ldm.modules.controlnet import controlled, new_controlnet
 from ldm.modules.placeholders import PromptTooLongError
 from ldm.randomness import generator
 from tests.models.diffusion.conftest import CELEB, PEOPLE, Make, make
+from tests.modules.test_controlnet import awake as awake_controlnet
 
 __all__ = ["make"]
 UNITS = {
@@ -159,3 +161,31 @@ def test_another_prompt_can_move_the_face(model: LatentDiffusion, scale: float) 
     assert not torch.allclose(
         moved - still, model.unet(noise, time, pipeline.context(["a face bop"] * 2)).sample - prompt
     )
+
+
+@torch.no_grad()
+def test_a_word_that_ends_like_ours_is_not_ours(model: LatentDiffusion) -> None:
+    tokens = model.cond_stage_model.tokenize(["a bebop face"])
+    assert model.cond_stage_model.tokenizer.convert_tokens_to_ids("bop</w>") in tokens.ids
+    told, plain = (model.get_learned_conditioning(["a bebop face"], b).context for b in (asked((5.0, 5.0)), {}))
+    assert told.equal(plain)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("mover", [None, "a photo bop"])
+@pytest.mark.parametrize("scale", [4.0, 1.0])
+def test_a_controlnet_leads_every_part_of_the_sum(model: LatentDiffusion, scale: float, mover: str | None) -> None:
+    pipeline, seen = watched(model)
+    pipeline.mover = mover
+    net = awake_controlnet(new_controlnet(model.unet))
+    noise, control = (torch.randn(*size, generator=generator(4)) for size in ((2, 4, 8, 8), (1, 3, 64, 64)))
+    with controlled(model.unet, net, control), au_guided(pipeline, 3.0):
+        pipeline(["a face bop"] * 2, latents=noise, num_inference_steps=1, guidance_scale=scale)
+    time, told = pipeline.scheduler.timesteps[0], mover or "a face bop"
+    contexts = [pipeline.context([prompt], told={}) for prompt in ("", "a face bop", told)]
+    contexts.append(pipeline.context([told]))
+    with controlled(model.unet, net, control):
+        nobody, prompt, still, moved = (model.unet(noise, time, one.repeat(2, 1, 1)).sample for one in contexts)
+    base = nobody + scale * (prompt - nobody) if scale > 1 else prompt
+    torch.testing.assert_close(seen[0], base + 3.0 * (moved - still), atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(prompt, model.unet(noise, time, contexts[1].repeat(2, 1, 1)).sample, atol=1e-2)

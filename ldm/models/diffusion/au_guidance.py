@@ -49,7 +49,8 @@ def au_guided(pipeline: Any, weight: float) -> Iterator[None]:
         return (torch.cat([*blocks, prompted + (weight / scale) * (told - untold)]), *output[1:])
 
     handles = (
-        pipeline.unet.register_forward_pre_hook(widen, with_kwargs=True),
+        # before a ControlNet's, whose residuals must be those of all parts
+        pipeline.unet.register_forward_pre_hook(widen, prepend=True, with_kwargs=True),
         pipeline.unet.register_forward_hook(sum_up, with_kwargs=True),
     )
     try:

@@ -1,6 +1,7 @@
 """Pictures to train a ControlNet on: each with its edges or face points, and a caption."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,8 @@ class ControlledPictures(Dataset[Sample]):
         seed: of all choices.
 
     Raises:
-        ValueError: there is no photo; or no photo shows a face for ``landmarks``.
+        ValueError: there is no photo; a caption does not fit the text encoder; or no photo shows a face for
+            ``landmarks``.
     """
 
     def __init__(
@@ -61,6 +63,9 @@ class ControlledPictures(Dataset[Sample]):
         waiting: list[Tensor] = []
         latents: list[Tensor] = []
         there = readable(tools.list_photos(Path(folder)), tools)
+        own = read_captions(Path(folder), list(there), captions)
+        said = {path: own.get(path, instance_prompt) for path in there}
+        _require_short(said, tools)
         with bar(f"encode, with {control}", len(there), brief=True) as advance:
             for path in there:
                 advance(1)
@@ -81,8 +86,7 @@ class ControlledPictures(Dataset[Sample]):
         if not self.pictures:
             raise ValueError(f"no photo in {folder} shows a face: landmarks need one; take control: canny")
         self.latents = rearrange(torch.cat(latents), "(n two) c h w -> n two c h w", two=2)
-        own = read_captions(Path(folder), self.pictures, captions)
-        self.captions = [own.get(path, instance_prompt) for path in self.pictures]
+        self.captions = [said[path] for path in self.pictures]
         number = len(self.pictures)
         self.shown = [(i + number // 2) % number if blind else i for i in range(number)]
 
@@ -109,3 +113,14 @@ class ControlledPictures(Dataset[Sample]):
         points = points_in_middle(found, whole.size, photo.size)
         mirrored = [(photo.width - 1 - points[i][0], points[i][1]) for i in MIRRORED]
         return draw_points(points, photo.size), draw_points(mirrored, photo.size)
+
+
+def _require_short(captions: Mapping[Path, str], tools: PhotoTools) -> None:
+    """Nothing, if all captions fit the text encoder.
+
+    Raises:
+        ValueError: some do not; the first is named, with its picture.
+    """
+    found = {path: tools.refusal(caption) for path, caption in captions.items()}
+    if refused := [f"{path.name}: {reason}" for path, reason in found.items() if reason]:
+        raise ValueError(f"{len(refused)} of {len(captions)} captions are too long, first that of {refused[0]}")

@@ -94,3 +94,18 @@ def test_without_a_face(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "b.png").unlink()
     with pytest.raises(ValueError, match="shows a face: landmarks need one; take control: canny"):
         ControlledPictures(folder, Tools(), control="landmarks")
+
+
+def test_a_caption_that_does_not_fit_is_seen_before_pictures_are_encoded(folder: Path) -> None:
+    class Short(Tools):
+        def refusal(self, caption: str) -> str | None:
+            return f"the prompt {caption!r} has too many tokens" if "astronaut" in caption else None
+
+        def encode_pictures(self, images: torch.Tensor) -> torch.Tensor:
+            raise AssertionError
+
+    said = r"1 of 2 captions are too long, first that of a\.png: the prompt 'an astronaut' has too many tokens$"
+    with pytest.raises(ValueError, match=said):
+        ControlledPictures(folder, Short())
+    with pytest.raises(ValueError, match=r"2 of 2 captions are too long, first that of a\.png"):
+        ControlledPictures(folder, Short(), captions="prompt", instance_prompt="an astronaut")

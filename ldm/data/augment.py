@@ -76,7 +76,8 @@ def _place(picture: Tensor, jitter: Jitter, draws: torch.Generator) -> Tensor:
     if not (jitter.rotate_deg or jitter.zoom or jitter.shift):
         return picture.flip(-1) if flip < 0 else picture
     cos, sin = math.cos(angle) / scale, math.sin(angle) / scale
-    matrix = torch.tensor([[flip * cos, -flip * sin, x], [sin, cos, y]])
+    height, width = picture.shape[-2:]  # of the grid, both are 2 long: a turn in pixels is none there
+    matrix = torch.tensor([[flip * cos, -flip * sin * (height / width), x], [sin * (width / height), cos, y]])
     grid = F.affine_grid(matrix[None], [1, *picture.shape], align_corners=False)
     return F.grid_sample(picture[None], grid, mode="bilinear", padding_mode="reflection", align_corners=False)[0]
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from ldm.data.augment import NATURAL, PUBLISHED, Jitter, augment, face_weight, hue_rotation, on_black, uniform
+from ldm.data.augment import NATURAL, PUBLISHED, Jitter, _place, augment, face_weight, hue_rotation, on_black, uniform
 from ldm.randomness import generator
 
 STILL = Jitter(flip_p=0.0)
@@ -181,3 +182,38 @@ def test_uniform_covers_its_range() -> None:
     assert -2 <= min(values) < -1.9
     assert 2.9 < max(values) < 3
     assert math.isclose(sum(values) / 1000, 0.5, abs_tol=0.2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 96), (64, 128), (128, 64)])
+@pytest.mark.parametrize("flip_p", [0.0, 1.0])
+def test_a_turn_is_a_turn_in_a_picture_of_any_shape(height: int, width: int, flip_p: float) -> None:
+    """A cross that is turned stays a cross: both of its lines lean by the angle that was drawn."""
+    lines = torch.zeros(2, height, width)
+    lines[0, :, width // 2 - 1 : width // 2 + 1] = 1  # upright
+    lines[1, height // 2 - 1 : height // 2 + 1] = 1  # level
+    jitter = replace(STILL, flip_p=flip_p, rotate_deg=20.0)
+    draws = generator(3)
+    uniform(0, 1, draws)
+    angle = uniform(-20, 20, draws)
+    assert abs(angle) > 5
+    turned = _place(lines, jitter, generator(3))
+    x, y = torch.arange(width).float(), torch.arange(height).float()
+    across = (turned[0] * x).sum(1) / turned[0].sum(1)  # where the upright line is in each row
+    along = (turned[1] * y[:, None]).sum(0) / turned[1].sum(0)
+    middle = slice(height // 2 - 12, height // 2 + 12), slice(width // 2 - 12, width // 2 + 12)
+    upright = math.degrees(math.atan(float(across[middle[0]].diff().mean())))
+    level = math.degrees(math.atan(float(along[middle[1]].diff().mean())))
+    assert abs(upright) == pytest.approx(abs(angle), abs=0.3)
+    assert level == pytest.approx(-upright, abs=0.3)
+
+
+def test_squares_are_turned_as_before() -> None:
+    """To the bit: what was learned with them stays."""
+    image, draws = torch.rand(4, 24, 24, generator=generator(0)), generator(5)
+    flip = -1.0 if uniform(0, 1, draws) < 0.5 else 1.0
+    angle, scale = math.radians(uniform(-6, 6, draws)), 1 + uniform(-0.08, 0.08, draws)
+    x, y = (2 * uniform(-0.04, 0.04, draws) for _ in range(2))
+    cos, sin = math.cos(angle) / scale, math.sin(angle) / scale
+    grid = F.affine_grid(torch.tensor([[[flip * cos, -flip * sin, x], [sin, cos, y]]]), [1, 4, 24, 24], False)
+    before = F.grid_sample(image[None], grid, "bilinear", "reflection", False)[0]
+    assert _place(image, NATURAL, generator(5)).equal(before)

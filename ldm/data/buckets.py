@@ -96,10 +96,6 @@ class BucketBatchSampler(ResumableBatchSampler):
         """What the order depends on; of the groups, which may be many, a check sum."""
         return super()._setting() | {"groups": zlib.crc32(repr(self.groups).encode())}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go to where ``state`` was taken; one that was taken without groups is another order."""
-        super().load_state_dict({"groups": None} | state)
-
     def _batches(self, epoch: int, first: int) -> Iterator[list[SampleKey]]:
         draw = epoch * len(self) * self.batch_size * self.num_replicas
         for number, batch in enumerate(self._global_batches(epoch)):

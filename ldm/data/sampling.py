@@ -9,6 +9,9 @@ from torch.utils.data import Sampler
 
 from ldm.randomness import generator
 
+PLACE = ("epoch", "batches_done")
+"""What a sampler's state says of where it is; the rest says what the order depends on."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
@@ -107,7 +110,12 @@ class ResumableBatchSampler(Sampler[list[SampleKey]]):
             ValueError: the order depends on something that has changed since; every difference is listed.
         """
         setting = self._setting()
-        if changed := [f"{k} was {state[k]!r}, is {setting[k]!r}" for k in setting if state[k] != setting[k]]:
+        names = [name for name in {**setting, **state} if name not in PLACE]
+        if changed := [
+            f"{name} was {was!r}, is {now!r}"
+            for name in names
+            if (was := state.get(name)) != (now := setting.get(name))
+        ]:
             raise ValueError(
                 f"cannot go on in the middle of an epoch, its order has changed: {'; '.join(changed)}; give the old "
                 "values (and as many processes), or start a new run"

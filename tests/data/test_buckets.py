@@ -86,3 +86,5 @@ def test_going_on_with_other_sizes_is_refused():
         BucketBatchSampler(GROUPS[::-1], 2).load_state_dict(state)
     with pytest.raises(ValueError, match="groups was None, is"):
         BucketBatchSampler(GROUPS, 2).load_state_dict(ResumableBatchSampler(11, 2).state_dict(1))
+    with pytest.raises(ValueError, match=r"its order has changed: groups was \d+, is None"):
+        ResumableBatchSampler(11, 2).load_state_dict(BucketBatchSampler(GROUPS, 2).state_dict(1))

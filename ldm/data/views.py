@@ -104,8 +104,9 @@ class Views:
         if self.mask == "file" and (file := mask_of(path)) is not None:
             return self.tools.read_photo(file)
         if self.mask == "alpha":
-            with Image.open(path) as opened:
-                return ImageOps.exif_transpose(opened).getchannel("A") if "A" in opened.getbands() else None
+            with Image.open(path) as opened:  # of a palette, or one colour, too
+                if opened.has_transparency_data:
+                    return ImageOps.exif_transpose(opened).convert("RGBA").getchannel("A")
         return None
 
     def _find_faces(self) -> None:

@@ -223,6 +223,15 @@ def test_the_alpha_channel_weighs_the_loss(tmp_path):
     assert float(sample["loss_weight"][0, 5, 5] / sample["loss_weight"][0, 5, -5]) == pytest.approx(0.5)
 
 
+def test_transparency_of_a_palette_weighs_the_loss(tmp_path):
+    picture = Image.new("P", (40, 40), 1)
+    picture.putpalette([0, 0, 0, 200, 100, 50])
+    picture.paste(0, (0, 0, 20, 40))
+    picture.save(tmp_path / "a.png", transparency=0)
+    [sample] = data(tmp_path, mask="alpha", background_weight=0.5)[0]
+    assert float(sample["loss_weight"][0, 5, 5] / sample["loss_weight"][0, 5, -5]) == pytest.approx(0.5)
+
+
 def test_faces_weigh_the_loss_and_photos_without_one_are_reported(folder, caplog):
     [sample] = data(folder, Tools(FACE), mask="face", background_weight=0.2)[0]
     assert sample["loss_weight"][0, 15, 15] > 2 * sample["loss_weight"][0, -1, 0]

@@ -30,17 +30,30 @@ class Reconstruction:
 
     Attributes:
         values: the measures.
-        identity: (N,) cosine of the face in the picture and in its reconstruction; NaN where one is not found.
+        identity: cosine of the face in each picture that shows one and in its reconstruction, NaN where that has lost
+            it; None where nobody looked.
+        faceless: pictures without a face.
+        undetected: what a lost face counts as; None where it was not measured for the judge.
     """
 
     values: dict[str, NDArray[np.float64]]
-    identity: NDArray[np.float64]
+    identity: NDArray[np.float64] | None = None
+    faceless: int = 0
+    undetected: float | None = None
+
+    @property
+    def lost(self) -> int:
+        """How many faces the reconstruction has lost."""
+        return 0 if self.identity is None else int(np.isnan(self.identity).sum())
 
     def means(self) -> dict[str, float]:
-        """The mean of every measure; identity over the pictures in which the original shows a face."""
+        """The mean of every measure; identity over the pictures that show a face, a lost one counted as undetected."""
         found = {name: float(values.mean()) for name, values in self.values.items()}
-        if len(self.identity):
-            found["identity"] = float(np.nanmean(self.identity)) if not np.isnan(self.identity).all() else float("nan")
+        if self.identity is not None:
+            kept = self.identity[~np.isnan(self.identity)]
+            if self.undetected is not None:
+                kept = np.append(kept, [self.undetected] * self.lost)
+            found["identity"] = float(kept.mean()) if len(kept) else float("nan")
         return found
 
 
@@ -66,15 +79,24 @@ def reconstruct(
     batches: Iterable[Tensor],
     perceptual: Distance | None = None,
     judge: Judge | None = None,
+    undetected: float | None = None,
     advance: Callable[[int], object] = lambda count: None,
 ) -> Reconstruction:
     """Send pictures through ``vae`` (posterior means) and measure what comes back.
+
+    Args:
+        vae: the first stage.
+        batches: pictures (N, 3, H, W) in [-1, 1].
+        perceptual: a distance besides.
+        judge: says whether the face is the same.
+        undetected: what a face counts as that the reconstruction has lost, by this judge.
+        advance: called with the number of pictures after every batch.
 
     Raises:
         ValueError: there are no pictures.
     """
     parts: list[dict[str, NDArray[np.float64]]] = []
-    kept: list[float] = []
+    kept: list[float | None] = []
     for images in batches:
         images = images.to(vae.device, torch.float32)
         decoded = vae.decode(vae.encode(images.to(vae.dtype)).latent_dist.mean).sample.float().clamp(-1, 1)
@@ -84,13 +106,17 @@ def reconstruct(
         advance(len(images))
     if not parts:
         raise ValueError("there are no pictures to reconstruct")
-    return Reconstruction({name: np.concatenate([p[name] for p in parts]) for name in parts[0]}, np.array(kept))
+    values = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    if judge is None:
+        return Reconstruction(values)
+    shown = np.array([one for one in kept if one is not None], np.float64)
+    return Reconstruction(values, shown, kept.count(None), undetected)
 
 
-def identity_kept(judge: Judge, before: Sequence[Image.Image], after: Sequence[Image.Image]) -> list[float]:
-    """Cosine of the face before and after; NaN where either has none."""
+def identity_kept(judge: Judge, before: Sequence[Image.Image], after: Sequence[Image.Image]) -> list[float | None]:
+    """Cosine of the face before and after: NaN where it is lost, None where there was none."""
     pairs = zip(judge.vectors(before), judge.vectors(after), strict=True)
-    return [float("nan") if a is None or b is None else cosine(a, b) for a, b in pairs]
+    return [None if a is None else float("nan") if b is None else cosine(a, b) for a, b in pairs]
 
 
 def pictures_of(images: Tensor) -> list[Image.Image]:

@@ -1,7 +1,8 @@
 """Do a model's faces look like those of real people, and does it obey?
 
 ``python -m ldm evaluate unet`` measures, and with ``--document`` writes two sections of docs/measurements.md. The
-people compared with were kept out of training; the same figures of other real people stand beside, at equal counts.
+people compared with were kept out of training, unless --split says otherwise; the same figures of other real people
+stand beside, at equal counts.
 """
 
 from collections.abc import Sequence
@@ -134,6 +135,7 @@ def run(
         "real": real.name,
         "others": others.name,
         "people": len(real.people()),
+        "people_kept_out": kept_out(real),
         "seconds": seconds,
         "generated": asdict(generated),
         "other_people": asdict(floor),
@@ -165,6 +167,11 @@ def _open(real: RealPictures, size_px: int) -> Sequence[Any]:
     return found
 
 
+def kept_out(real: RealPictures) -> bool:
+    """Whether all people are of splits that nobody trains on: val may hold other pictures of people trained on."""
+    return all(row.get("split") in ("test", "held_out") for row in real.rows)
+
+
 def describe(facts: dict[str, Any], generated: Likeness, floor: Likeness) -> str:
     """The figures as a table, with what the gates say."""
     ratio = generated.frechet / floor.frechet if floor.frechet > 0 else float("inf")
@@ -179,9 +186,10 @@ def describe(facts: dict[str, Any], generated: Likeness, floor: Likeness) -> str
     if facts["seconds"] is not None:
         quick = f"≤ {GATE_SECONDS:g} s on one core: {_met(facts['seconds'] <= GATE_SECONDS)}"
         gates.append(f"a picture took {facts['seconds']:.2f} s ({quick})")
+    apart = " kept out of training" if facts["people_kept_out"] else ""
     return (
-        f"Features of {facts['features']}; compared with {facts['real']}, {facts['people']} people kept out of "
-        f"training; the other real people are those of {facts['others']}.\n\n{markdown_table(head, rows)}\n\n"
+        f"Features of {facts['features']}; compared with {facts['real']}, {facts['people']} people{apart}; "
+        f"the other real people are those of {facts['others']}.\n\n{markdown_table(head, rows)}\n\n"
         f"{'. '.join(gates)}."
     )
 

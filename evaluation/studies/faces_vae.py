@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evaluation.judges import load_judge
+from evaluation.identity import Judge
+from evaluation.judges import load_judge, strangers_percentile
 from evaluation.reconstruction import MS_SSIM_ABOVE_PX, Reconstruction, reconstruct
 from evaluation.studies.document import markdown_table, replace_section
 from evaluation.studies.real_pictures import RealPictures, read_real
@@ -64,8 +65,17 @@ def measure_vae(
                 yield torch.stack([to_signed(np.asarray(real.open(i, size_px))) for i in places])
 
         with bar("reconstruct", len(real)) as advance:
-            found[judge.name if judge else "no judge"] = reconstruct(vae, batches(), distance, judge, advance)
+            lost = None if judge is None else lost_face(judge, size_px)
+            found[judge.name if judge else "no judge"] = reconstruct(vae, batches(), distance, judge, lost, advance)
     return found
+
+
+def lost_face(judge: Judge, size_px: int) -> float | None:
+    """What a face counts as that the reconstruction has lost; None where it was not measured for this judge."""
+    try:
+        return strangers_percentile(judge, size_px)
+    except LookupError:
+        return None
 
 
 def run(
@@ -111,7 +121,9 @@ def run(
         "enlarged_from_px": enlarged,
         "means": {name: value for name, value in means.items() if name != "identity"},
         "identity": {name: part.means().get("identity") for name, part in found.items() if name != "no judge"},
-        "faces_lost": {name: int(np.isnan(part.identity).sum()) for name, part in found.items() if name != "no judge"},
+        "faceless": {name: part.faceless for name, part in found.items() if name != "no judge"},
+        "faces_lost": {name: part.lost for name, part in found.items() if name != "no judge"},
+        "lost_counts_as": {name: part.undetected for name, part in found.items() if name != "no judge"},
     }
     text = describe(facts)
     print(text)
@@ -132,8 +144,9 @@ def describe(facts: dict[str, Any]) -> str:
         [NAMES[name], f"{value:.4f}", _gate(name, value, facts["size_px"])] for name, value in facts["means"].items()
     ]
     for name, value in facts["identity"].items():
-        lost = facts["faces_lost"][name]
-        said = f"identity kept, `{name}` ({lost} pictures without a face in one of the two)"
+        faceless, lost, worth = (facts[key][name] for key in ("faceless", "faces_lost", "lost_counts_as"))
+        counted = "left out: no constants of this judge" if worth is None else f"each counted as {worth:.3f}"
+        said = f"identity kept, `{name}` ({faceless} pictures without a face; {lost} faces lost, {counted})"
         rows.append([said, f"{value:.3f}", _gate("identity", value, facts["size_px"])])
     small = "" if facts["size_px"] > MS_SSIM_ABOVE_PX else f" MS-SSIM needs {MS_SSIM_ABOVE_PX + 1} px."
     return (

@@ -11,6 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from evaluation import judges
+from evaluation.distribution import Likeness
+from evaluation.studies import faces_unet, faces_vae
 from evaluation.studies.faces_drawn import draw, made_of
 from evaluation.studies.real_pictures import alike, read_real
 from ldm.__main__ import app
@@ -52,8 +54,39 @@ def test_a_first_stage_is_measured(tiny_model, store, tmp_path):
     assert set(facts["means"]) == {"mse", "psnr", "ssim"}
     assert "| MSE on [-1, 1] |" in printed
     assert "MS-SSIM needs 176 px" in printed
+    faceless, lost = facts["faceless"]["yunet+sface"], facts["faces_lost"]["yunet+sface"]
+    assert f"({faceless} pictures without a face; {lost} faces lost, each counted as -0.052)" in printed
     printed = evaluate("vae", "--vae", tiny_model, "--pictures", store, "--size", 32, "--count", 2)
     assert "at 32 px, enlarged from 16 px" in printed
+
+
+def test_what_a_lost_face_counts_as_is_known_for_measured_judges_alone():
+    measured, other = (SimpleNamespace(name=name) for name in ("yunet+sface", "new"))
+    assert faces_vae.lost_face(measured, 64) == pytest.approx(-0.0521)
+    assert faces_vae.lost_face(other, 64) is None
+    facts = {
+        **{"count": 2, "people": 2, "pictures": "p", "size_px": 64, "enlarged_from_px": [], "means": {}},
+        **{"identity": {"new": 0.9}, "faceless": {"new": 0}, "faces_lost": {"new": 1}, "lost_counts_as": {"new": None}},
+    }
+    assert "(0 pictures without a face; 1 faces lost, left out: no constants of this judge)" in faces_vae.describe(
+        facts
+    )
+
+
+def test_only_splits_that_keep_people_out_are_said_to(store):
+    near = Likeness(12, 1.0, 1.0, (0.5, 1.5), 0.5, 0.5)
+    facts = {"features": "f", "real": "s", "others": "o", "people": 3, "seconds": None}
+    said = {
+        splits: faces_unet.describe(
+            facts | {"people_kept_out": faces_unet.kept_out(read_real(store, splits))}, near, near
+        )
+        for splits in (("test",), ("train",), ("test", "train"))
+    }
+    assert {splits: "people kept out of training" in text for splits, text in said.items()} == {
+        ("test",): True,
+        ("train",): False,
+        ("test", "train"): False,
+    }
 
 
 def test_a_model_is_measured_and_drawn_once(tiny_model, store, tmp_path):

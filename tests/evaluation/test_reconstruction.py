@@ -68,9 +68,25 @@ def test_a_whole_first_stage_is_measured():
         reconstruct(vae, [])
 
 
-def test_identity_is_not_a_number_where_a_face_is_lost():
+def test_a_face_that_is_lost_is_told_from_one_that_was_not_there():
     dark = pictures_of(torch.full((1, 3, 8, 8), -1.0))
     light = pictures_of(torch.ones(1, 3, 8, 8))
-    assert np.isnan(identity_kept(Judge(), light, dark)[0])
+    [lost] = identity_kept(Judge(), light, dark)
+    assert lost is not None
+    assert np.isnan(lost)
+    assert identity_kept(Judge(), dark, light) == [None]
     assert np.asarray(light[0]).tolist() == np.full((8, 8, 3), 255).tolist()
     assert np.isnan(Reconstruction({"mse": np.zeros(1)}, np.array([np.nan])).means()["identity"])
+
+
+def test_a_first_stage_that_destroys_faces_does_not_keep_identity():
+    dark, light = torch.full((1, 3, 32, 32), -1.0), torch.ones(1, 3, 32, 32)
+    encode = lambda x: SimpleNamespace(latent_dist=SimpleNamespace(mean=x))  # noqa: E731
+    keeps_one = lambda x: SimpleNamespace(sample=torch.cat([x[:1], torch.full_like(x[1:], -1)]))  # noqa: E731
+    vae = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32, encode=encode, decode=keeps_one)
+    shown = torch.cat([light, light, light, dark])
+    found = reconstruct(vae, [shown], judge=Judge(), undetected=-0.2)
+    assert (found.lost, found.faceless) == (2, 1)
+    assert found.means()["identity"] == pytest.approx((1 - 0.2 - 0.2) / 3)
+    assert reconstruct(vae, [shown], judge=Judge()).means()["identity"] == 1, "of a judge without the constant"
+    assert "identity" not in reconstruct(vae, [shown]).means()

@@ -63,13 +63,27 @@ def test_every_config_is_in_the_list_of_files():
     assert listed >= {path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
 
 
-def test_every_option_of_main_that_is_named_exists():
+def options_of_main(text: str) -> set[str]:
+    """The options that a page's table of them names, and those in its commands of main.py or 01_start_train.sh."""
+    rows = re.findall(r"^\| `(-.*?)` \|", text, re.MULTILINE)
+    commands = re.findall(r"(?:main\.py|01_start_train\.sh) ([^`\n#]*)", text.replace("\\\n", " "))
+    return {word for part in (*rows, *commands) for word in re.findall(r"(?<![\w-])--?[a-z_][\w-]*", part)}
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/configs.md"])
+def test_every_option_of_main_that_is_named_exists(name: str):
     from ldm.runs.options import _build_parser
 
     known = {string for action in _build_parser()._actions for string in action.option_strings}
-    for name in ("README.md", "docs/configs.md"):
-        rows = re.findall(r"^\| `(-.*?)` \|", read(name), re.MULTILINE)
-        assert {word for row in rows for word in re.findall(r"--?[a-z_-]+", row)} - known == set()
+    named = options_of_main(read(name))
+    assert named, "this page names options, or the test looks at nothing"
+    assert named - known == set()
+
+
+def test_an_option_that_main_does_not_have_would_be_found():
+    commands = "`bash 01_start_train.sh --bashed FOLDER`\npython main.py -t --base a-b.yaml \\\n  --two-lines  # --no\n"
+    named = options_of_main(f"| `--tabled WORD` | x |\n{commands}")
+    assert named == {"--tabled", "--bashed", "-t", "--base", "--two-lines"}
 
 
 @pytest.mark.parametrize(

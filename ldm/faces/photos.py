@@ -1,11 +1,12 @@
 """Read a photo, whatever it is, as upright RGB of 8 bits."""
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 UNREADABLE_SUFFIXES = frozenset({".heic", ".heif"})
 """Pictures of telephones that Pillow does not read: listed, so that their owner is told."""
@@ -15,6 +16,9 @@ IMAGE_SUFFIXES = UNREADABLE_SUFFIXES | {
     *(".bmp", ".tif", ".tiff", ".tga", ".ppm", ".pgm"),
 }
 """Endings taken for pictures when a folder is listed; a file named by itself may have any."""
+
+EXIF = ("exif", "Raw profile type exif")
+"""Where Pillow keeps the EXIF of a picture that it opened."""
 
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 """A TIFF's tag and value for grey that is stored as its negative; Pillow turns it round at 8 bits, not at 16."""
@@ -67,7 +71,7 @@ def read_photo(path: Path, behind: str = "white") -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow's remarks about odd EXIF and big files
             with Image.open(path) as opened:
                 opened.load()
-                upright = ImageOps.exif_transpose(opened)
+                upright = _upright(opened)
                 if opened.mode.startswith("I;16") and getattr(opened, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
                     upright = Image.fromarray(65535 - np.asarray(upright, np.uint16))
                 return to_rgb(upright, behind)
@@ -77,8 +81,19 @@ def read_photo(path: Path, behind: str = "white") -> Image.Image:
         raise PhotoError(f"{path} is not a picture that can be read") from error
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{path} is too large: {error}") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
         raise PhotoError(f"{path} is damaged or cut off: {error}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """``image`` turned by its EXIF tag, whatever else is wrong with its EXIF."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow writes the other entries anew, and raises whatever a broken one makes of it
+        bare = image.copy()
+        bare.info = {key: value for key, value in image.info.items() if key not in EXIF}
+        bare.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return ImageOps.exif_transpose(bare)
 
 
 def to_rgb(image: Image.Image, behind: str = "white") -> Image.Image:

@@ -1,8 +1,9 @@
 import io
+import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from ldm.faces.photos import PhotoError, list_photos, read_photo, to_rgb
 
@@ -189,3 +190,23 @@ def test_missing_empty_and_wrong_folders(tmp_path):
     (tmp_path / "file.jpg").touch()
     with pytest.raises(NotADirectoryError, match="is a file: give the folder that holds the photos"):
         list_photos(tmp_path / "file.jpg")
+
+
+def test_a_photo_with_a_broken_exif_is_turned_all_the_same(tmp_path, small):
+    """Pillow writes the other entries anew when it takes out the orientation, and cannot write a width of letters."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0xEA00] = 6, "wide"
+    broken = exif.tobytes().replace(b"\xea\x00\x00\x02", b"\x01\x00\x00\x02")
+    small.transpose(ORIENTATIONS[6]).save(tmp_path / "a.png", exif=broken)
+    with pytest.raises(struct.error):
+        ImageOps.exif_transpose(Image.open(tmp_path / "a.png"))
+    np.testing.assert_array_equal(np.asarray(read_photo(tmp_path / "a.png")), np.asarray(small))
+
+
+def test_an_avif_whose_pixels_are_gone_is_named(tmp_path, small):
+    small.save(tmp_path / "a.avif")
+    content = (tmp_path / "a.avif").read_bytes()
+    pixels = content.index(b"mdat") + 4
+    (tmp_path / "a.avif").write_bytes(content[:pixels] + bytes(len(content) - pixels))
+    with pytest.raises(PhotoError, match=r"a\.avif is damaged or cut off"):
+        read_photo(tmp_path / "a.avif")

@@ -58,8 +58,10 @@ def doctor(
     if fix is not None and not found.kept:
         raise ValueError(f"no photo in {photos} can be learned from, so there is nothing to write to {fix}; see {page}")
     if fix is not None:
-        folder, failed = write_fixed(found, fix, nets, size)
+        folder, failed, gone = write_fixed(found, fix, nets, size)
         for line in failed:
             typer.secho(f"failed: {line}", fg="red", err=True)
+        if gone:
+            print(f"{gone} cleaned before and not to be learned from any more: removed from {fix}")
         print(f"{len(found.kept) - len(failed)} cleaned photos in {fix}, listed in {folder.manifest}")
     print(f"open {page}")

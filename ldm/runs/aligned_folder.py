@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,9 @@ class AlignedFolder:
         )
 
     def add(self, photo: Path, cuts: Sequence[Cut], like: Record) -> list[Path]:
-        """Write the pictures of ``photo`` and their records; returns the pictures.
+        """Write the pictures of ``photo`` and their records; returns the pictures. Those cut from it before go.
+
+        A person that was changed in the manifest stays so.
 
         Args:
             photo: below IN.
@@ -77,10 +79,12 @@ class AlignedFolder:
         targets = [self._target(photo, number if numbered else None) for number in range(len(cuts))]
         for target in targets:
             self._check_ours(photo, target)
-        for stale in self._of(photo):
+        before = self._of(photo)
+        changed = {record.face: record.person for record in before if record.person != self._called(photo, record)}
+        for stale in before:
             del self._records[stale.path]
         for number, (cut, target) in enumerate(zip(cuts, targets, strict=True)):
-            person = people_of([_absolute(photo)], self.photos)[0] if len(cuts) == 1 else target.stem
+            person = changed.get(number) or self._person(photo, target, alone=len(cuts) == 1)
             record = replace(
                 like, path=self._relative(target), person=person, source=self._relative(photo), face=number
             )
@@ -88,7 +92,23 @@ class AlignedFolder:
             append_record(self.manifest, record)
             self._records[record.path] = record
             _save(cut, target)
+        for stale in before:
+            if stale.path not in self._records:
+                self._remove(stale)
         return targets
+
+    def keep_only(self, photos: Iterable[Path], wanted: str) -> int:
+        """Remove pictures of ``wanted``, cut from other photos below IN than ``photos``, and their captions; how many.
+
+        Both lists change with :meth:`finish`.
+        """
+        kept = {self._relative(photo) for photo in photos}
+        other = [record for record in self._records.values() if record.wanted == wanted and record.source not in kept]
+        gone = [record for record in other if record.source and self._is_below(record.source)]
+        for record in gone:
+            del self._records[record.path]
+            self._remove(record, caption=True)
+        return len(gone)
 
     def finish(self) -> int:
         """Write both lists, sorted, of the pictures that are here; returns how many they are."""
@@ -102,6 +122,25 @@ class AlignedFolder:
         """Records of ``photo``, by face."""
         source = self._relative(photo)
         return sorted((r for r in self._records.values() if r.source == source), key=lambda record: record.face)
+
+    def _remove(self, record: Record, caption: bool = False) -> None:
+        """Remove a picture that was cut here; whatever the manifest says, nothing outside OUT and no photo."""
+        picture = Path(os.path.normpath(self.manifest.parent / record.path))
+        if picture.is_relative_to(self.folder) and record.path != record.source:
+            for file in (picture, picture.with_suffix(".txt"))[: 1 + caption]:
+                file.unlink(missing_ok=True)
+
+    def _called(self, photo: Path, record: Record) -> str:
+        """The person that we wrote into ``record`` of ``photo``; there is another where somebody changed it."""
+        return self._person(photo, record.path, alone=record.faces == 1 or not record.wanted.startswith("all"))
+
+    def _person(self, photo: Path, picture: Path, alone: bool) -> str:
+        """Whose face it is: by folder and file name, or, of several faces of a photo, each another's."""
+        return people_of([_absolute(photo)], self.photos)[0] if alone else picture.stem
+
+    def _is_below(self, source: Path) -> bool:
+        """Whether a photo, as the manifest writes it, lies in IN."""
+        return Path(os.path.normpath(self.manifest.parent / source)).is_relative_to(self.photos)
 
     def _relative(self, path: Path) -> Path:
         """``path`` as the manifest writes it."""

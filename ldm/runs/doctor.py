@@ -149,21 +149,22 @@ def _buckets(checkups: Sequence[Checkup], size: int) -> dict[Path, tuple[int, in
     return {one.path: sizes[nearest_size(one.size[1], one.size[0], sizes)] for one in known}
 
 
-def fix(found: Diagnosis, out: Path, backend: FaceBackend, size: int = 512) -> tuple[AlignedFolder, list[str]]:
+def fix(found: Diagnosis, out: Path, backend: FaceBackend, size: int = 512) -> tuple[AlignedFolder, list[str], int]:
     """Write a cleaned, aligned copy of the photos into ``out``; the source is only read.
 
     Photos to be left out are left out; turned ones are turned; of several faces the one most like the person is taken.
-    Captions go beside the faces.
+    Captions go beside the faces. What an earlier call took from these photos and is not taken now, is removed.
 
     Returns:
-        The folder with its manifest, and what could not be aligned.
+        The folder with its manifest, what could not be aligned, and how many earlier pictures were removed.
     """
     folder = AlignedFolder(out, found.folder)
     like = Record(
         Path(), "", mode="ffhq", size=size, detector=backend.detector.name, encoder=backend.encoder.name, wanted=WANTED
     )
-    failed = []
+    failed, taken = [], list[Path]()
     try:
+        gone = folder.keep_only([verdict.checkup.path for verdict in found.kept], WANTED)  # their names may be wanted
         for own in by_person(found.kept).values():
             middle = np.mean([v.checkup.vector for v in own if v.checkup.vector is not None], axis=0)
             for verdict in own:
@@ -174,11 +175,13 @@ def fix(found: Diagnosis, out: Path, backend: FaceBackend, size: int = 512) -> t
                     failed.append(f"{path.name}: {error}")
                     continue
                 made = folder.add(path, [cut], replace(like, source_sha256=sha256_of(path), faces=faces))
+                taken.append(path)
                 if caption := found.captions.get(path):
                     write_text(made[0].with_suffix(".txt"), caption + "\n")
+        gone += folder.keep_only(taken, WANTED)
     finally:
         folder.finish()
-    return folder, failed
+    return folder, failed, gone
 
 
 def _cut(one: Checkup, middle: np.ndarray, backend: FaceBackend, size: int, limits: Thresholds) -> tuple[Cut, int]:

@@ -1,3 +1,5 @@
+import json
+
 from PIL import Image
 
 from ldm.data.manifest import read_people
@@ -93,3 +95,26 @@ def test_a_folder_without_permission_cannot_be_written(align, photos, tmp_path, 
 def test_a_damaged_manifest_is_a_usage_error(align, photos, tmp_path):
     (tmp_path / "out.jsonl").write_text("[]\n[]\n")
     assert "out.jsonl, line 1: not a JSON object" in align(photos, tmp_path / "out", code=2)
+
+
+def test_another_choice_of_faces_takes_the_place_of_the_last_one(align, group, tmp_path, tree):
+    """Whom the manifest's reader called otherwise stays so, and a new face of the photo is nobody of theirs."""
+    out, manifest = tmp_path / "out", tmp_path / "out.jsonl"
+    align(group, out, "--size", "64")
+    manifest.write_text(manifest.read_text().replace('"person": "two"', '"person": "eileen"'))
+    for size, faces, names in (
+        ("96", "largest", {"two.png": "eileen"}),
+        ("96", "all", {"two_0.png": "eileen", "two_1.png": "two_1"}),
+        ("64", "largest", {"two.png": "eileen"}),
+    ):
+        assert "1 aligned, 0 skipped" in align(group, out, "--size", size, "--faces", faces)
+        assert {record.path.name: record.person for record in read_people(manifest)} == names
+        assert tree(out).keys() == names.keys()
+
+
+def test_a_photo_that_a_manifest_lists_is_never_taken_for_its_crop(align, photos, tmp_path, tree):
+    before = tree(photos)
+    name = "photos/Eileen Collins ü.png"
+    (tmp_path / "out.jsonl").write_text(json.dumps({"path": name, "person": "x", "source": name}) + "\n")
+    align(photos, tmp_path / "out", "--size", "64")
+    assert tree(photos) == before

@@ -87,3 +87,32 @@ def test_what_the_doctor_cannot_do_is_said(tmp_path, capsys):
     said = capsys.readouterr()
     assert "is both IN and OUT" in said.err
     assert "look" not in said.err, "refused before the photos are looked at"
+
+
+def test_what_is_left_out_now_goes_from_the_cleaned_copy(tmp_path, tree, astronaut, hopper, capsys):
+    photos, clean = tmp_path / "photos", tmp_path / "clean"
+    for name, photo in (("eileen", astronaut), ("grace", hopper), ("gone", hopper)):
+        (photos / name).mkdir(parents=True)
+        photo.save(photos / name / "a.png")
+        (photos / name / "a.txt").write_text(f"a photo of {name}")
+    words = ["doctor", photos, "--backend", "yunet-sface", "--out", tmp_path / "r", "--fix", clean, "--size", 64]
+    assert exit_code(*words) == 0
+    assert len(tree(clean)) == 6
+    (photos / "gone" / "a.png").unlink()
+    (photos / "gone" / "a.txt").unlink()
+    hopper.filter(ImageFilter.GaussianBlur(8)).save(photos / "grace" / "a.png")
+    before = tree(photos)
+    own = json.loads((tmp_path / "clean.jsonl").read_text().splitlines()[0])
+    for name, changes in (("other", {"source": "elsewhere/a.png"}), ("mine", {"wanted": "largest"})):
+        astronaut.save(clean / f"{name}.png")
+        with (tmp_path / "clean.jsonl").open("a") as file:
+            file.write(json.dumps(own | {"path": f"clean/{name}.png", "source": "photos/b.png"} | changes) + "\n")
+    capsys.readouterr()
+    assert exit_code(*words) == 0
+    said = capsys.readouterr().out
+    assert f"2 cleaned before and not to be learned from any more: removed from {clean}" in said
+    assert "1 cleaned photos in" in said
+    assert tree(photos) == before, "the source is never changed"
+    assert tree(clean).keys() == {"eileen/a.png", "eileen/a.txt", "other.png", "mine.png"}
+    listed = {record.path.relative_to(clean).as_posix() for record in read_people(tmp_path / "clean.jsonl")}
+    assert listed == {"eileen/a.png", "other.png", "mine.png"}, "of other photos, and by `align`, stay"

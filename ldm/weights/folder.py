@@ -40,9 +40,24 @@ def stored_dtype(folder: Path) -> torch.dtype:
     Raises:
         FileNotFoundError: it holds no weights.
     """
-    variant_of(folder)
-    file = min(path for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern))
-    return next(iter(read_tensors(file).tensors.values())).dtype
+    return next(iter(read_tensors(weight_files(folder)[0]).tensors.values())).dtype
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that the libraries read of a network's folder, which may hold others: halves, averages, pickles.
+
+    Raises:
+        FileNotFoundError: it holds no weights, or none by the names that the libraries look for.
+    """
+    variant = variant_of(folder)
+    for suffix in (".safetensors", ".bin"):
+        files = sorted(folder.glob(f"*{suffix}"))
+        if read := [file for file in files if (".fp16" in file.name if variant else "." not in file.stem)]:
+            return read
+    raise FileNotFoundError(
+        f"{folder} holds no weights by a name that diffusers and transformers look for, like "
+        "diffusion_pytorch_model.safetensors or model.safetensors: rename them"
+    )
 
 
 def _whole(kind: Any, folder: Path, dtype: torch.dtype) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ldm.weights.compvis import fill, state_of
 from ldm.weights.family import VAE
+from ldm.weights.folder import weight_files
 from ldm.weights.tensors import read_tensors
 
 
@@ -24,9 +25,9 @@ def read_vae(source: Path, instead_of: Any) -> Any:
     file = source
     if source.is_dir():
         folder = source / "vae" if (source / "vae").is_dir() else source
-        files = sorted(folder.glob("diffusion_pytorch_model*.safetensors"))
+        files = weight_files(folder)
         if len(files) != 1:
-            raise FileNotFoundError(f"{folder} holds no VAE in one diffusion_pytorch_model.safetensors")
+            raise FileNotFoundError(f"{folder} holds its weights in {len(files)} files: one with a whole VAE is needed")
         file = files[0]
     tensors = read_tensors(file).tensors
     if not any(name.startswith(("encoder.", VAE)) for name in tensors):

@@ -67,6 +67,24 @@ def test_a_folder_of_half_precision_files_only_is_read(copy: Path) -> None:
     assert read_model(copy).sample_size_px == 16
 
 
+def test_of_two_precisions_the_whole_one_is_read(copy: Path) -> None:
+    """The halves, and averages of older trainers, come before it in the alphabet."""
+    for file in copy.glob("*/*.safetensors"):
+        halves = {name: tensor.half() for name, tensor in load_file(file).items()}
+        for name in ("fp16", "non_ema"):
+            save_file(halves, file.with_suffix(f".{name}.safetensors"))
+        torch.save(halves, file.with_suffix(".bin"))
+    for network in read_model(copy, None).networks().values():
+        assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+
+
+def test_weights_by_other_names_are_not_taken(copy: Path) -> None:
+    for file in copy.glob("unet/*.safetensors"):
+        file.rename(file.with_suffix(".non_ema.safetensors"))
+    with pytest.raises(FileNotFoundError, match=r"unet holds no weights by a name that diffusers and trans"):
+        read_model(copy, None)
+
+
 def test_missing_parts_are_all_named(copy: Path) -> None:
     shutil.rmtree(copy / "tokenizer")
     (copy / "model_index.json").unlink()

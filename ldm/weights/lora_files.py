@@ -96,9 +96,13 @@ def in_peft_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _alpha_of(name: str, rank: int, settings: Mapping[str, Any]) -> float:
     """The alpha that gives a layer's scale, alpha / rank; rsLoRA's is alpha / sqrt(rank)."""
+    from peft.utils.other import get_pattern_key
+
     network, _, layer = name.partition(".")
     own = settings.get(f"{network}.alpha_pattern") or {}
-    alpha = float(own.get(layer, settings.get(f"{network}.lora_alpha", rank)))
+    # a pattern is the end of a layer's name: an older one may begin where the text encoder's lay in text_model
+    key = get_pattern_key(own, f"text_model.{layer}" if network == "text_encoder" else layer)
+    alpha = float(own.get(key, settings.get(f"{network}.lora_alpha", rank)))
     return alpha * rank**0.5 if settings.get(f"{network}.use_rslora") else alpha
 
 

@@ -178,3 +178,33 @@ def test_what_cannot_be_converted_is_refused(peft: Path, small: Path, single: Pa
 def test_names() -> None:
     assert kohya_name("unet.mid_block.attentions.0.proj_in") == "lora_unet_mid_block_attentions_0_proj_in"
     assert kohya_name("text_encoder.encoder.layers.1.mlp.fc2") == "lora_te_text_model_encoder_layers_1_mlp_fc2"
+
+
+PATTERNS = {
+    "unet": {"to_q": 7, "attn2.to_v": 5, "down_blocks.0.resnets.0.conv1": 9, "up.*proj_in": 4},
+    "text_encoder": {"layers.1.self_attn.q_proj": 11, "fc1": 6},
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "text_model."])
+def test_patterns_of_alphas_and_ranks_scale_as_in_peft(small: Path, tmp_path: Path, prefix: str) -> None:
+    """A pattern is the end of a layer's name, or a regular expression for it; ``prefix``: of older text encoders."""
+    from peft import LoraConfig, get_peft_model_state_dict
+
+    torch.manual_seed(1)
+    pipe, tensors, settings, scales = pipeline(small), {}, {}, {}
+    for name, targets in TARGETS.items():
+        network, alphas = getattr(pipe, name), PATTERNS[name]
+        ranks = dict.fromkeys(list(alphas)[:1], 2)
+        network.add_adapter(LoraConfig(r=3, target_modules=targets, rank_pattern=ranks, alpha_pattern=alphas))
+        inner = prefix if name == "text_encoder" else ""
+        tensors |= {f"{name}.{inner}{key}": tensor for key, tensor in get_peft_model_state_dict(network).items()}
+        whole = {"layers.1.self_attn.q_proj": f"{inner}encoder.layers.1.self_attn.q_proj"}
+        told = {whole.get(key, key): alpha for key, alpha in alphas.items()}
+        settings |= {f"{name}.r": 3, f"{name}.lora_alpha": 8, f"{name}.alpha_pattern": told}
+        modules = {key: module for key, module in network.named_modules() if hasattr(module, "scaling")}
+        scales |= {f"{name}.{key}": module.scaling["default"] for key, module in modules.items()}
+    assert len(set(scales.values())) > 6
+    save_file(tensors, tmp_path / "a.safetensors", {"lora_adapter_metadata": json.dumps(settings)})
+    layers = read_lora(tmp_path / "a.safetensors", small).layers
+    assert {name: layer.alpha / layer.rank for name, layer in layers.items()} == pytest.approx(scales)

@@ -1,8 +1,8 @@
 """The old labelling tool: ``python tools/au2label.py all_imgs.txt OUT``: ``name:0,1,...`` lines to ``000001.txt``, ...
 
 Numbers are those that ``tools/handle_images.py`` gave: where OUT has its ``sources.csv``, labels and pictures are
-matched by name, otherwise names are counted in their order. ``--mode code|phrase|sentence`` writes other captions than
-the old ``AU_0``, ``AU_1``, ...
+matched by name, otherwise names are counted in their order, and a list with a broken line is refused: every number
+after it would be another picture's. ``--mode code|phrase|sentence`` writes other captions than the old ``AU_0``, ...
 """
 
 import argparse
@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+SOURCES = "sources.csv"
 
 
 def main() -> int:
@@ -25,17 +28,21 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the text files, normally that of the numbered pictures")
     parser.add_argument("--mode", choices=("index", "code", "phrase", "sentence"), default="index")
     given = parser.parse_args()
-    odd, samples = Oddities(), dict[str, AuSample]()
+    odd, samples, broken = Oddities(), dict[str, AuSample](), f"broken row (name: and {len(BP4D)} values wanted)"
     for number, line in enumerate(given.labels.read_text(encoding="utf-8-sig").splitlines(), 1):
         name, colon, cells = line.strip().rpartition(":")
         values, where = cells.split(","), f"{given.labels}, line {number}"
         if not line.strip():
             continue
         if not colon or len(values) != len(BP4D):
-            odd.add(f"broken row (name: and {len(BP4D)} values wanted)", where)
+            odd.add(broken, where)
             continue
         there = {unit: occurrence_of(cell, where, odd) for unit, cell in zip(BP4D, values, strict=True)}
         samples[name] = AuSample(Path(name), "", occurrence=there)
+    if odd.counts[broken] and not (given.out / SOURCES).is_file():
+        sys.stderr.write(f"odd: {odd.counts[broken]} x {broken}, first {odd.first[broken]}\n")
+        sys.stderr.write(f"nothing was written: without {given.out / SOURCES} pictures are counted; mend the list\n")
+        return 1
     numbers = numbers_of(given.out, sorted(samples))
     for name, sample in sorted(samples.items()):
         if name in numbers:
@@ -52,7 +59,7 @@ def main() -> int:
 
 def numbers_of(out: Path, names: list[str]) -> dict[str, str]:
     """The number of each picture, by the name of its photo; of names as they stand in the list."""
-    sources = out / "sources.csv"
+    sources = out / SOURCES
     if not sources.is_file():
         return {name: f"{number:06d}" for number, name in enumerate(names, 1)}
     with sources.open(encoding="utf-8", newline="") as file:

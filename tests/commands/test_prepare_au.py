@@ -141,3 +141,14 @@ def test_the_old_tool_matches_by_name_where_it_can(tmp_path, root):
     assert "1 x label without picture, first a.jpg" in done.stderr
     assert "1 x picture without label, first c.png" in done.stderr
     assert "2 x broken row" in done.stderr
+
+
+def test_the_old_tool_counts_nothing_behind_a_broken_line(tmp_path, root):
+    """Without sources.csv b would be called 000001, which is the picture of a."""
+    (tmp_path / "all_imgs.txt").write_text("a.jpg:1,0\nb.jpg:1" + ",0" * 11 + "\n")
+    done = old_tool(root, tmp_path / "all_imgs.txt", tmp_path / "out")
+    assert done.returncode == 1
+    assert "1 x broken row" in done.stderr
+    assert "all_imgs.txt, line 1" in done.stderr
+    assert "nothing was written: without" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -25,7 +25,8 @@ from ldm.commands.convert_models import (
 )
 
 HELP = "Turn files of one form into another. `convert IN OUT` finds out what IN is."
-FOR_KIND = {"model": "model", "lora": "lora", "embedding": "embedding", "people": "people"}
+WITH_OTHER_FORMS = ("model", "lora", "embedding", "people", "checkpoint")
+"""Kinds of files; the command for each has its name."""
 
 
 class Detecting(TyperGroup):
@@ -53,9 +54,9 @@ def command_for(source: Path) -> str:
     if source.is_dir() or is_hub_name(source):
         return "model"
     family = family_of(read_tensors(source))
-    if family.kind not in FOR_KIND:
+    if family.kind not in WITH_OTHER_FORMS:
         raise ValueError(f"{source} is {family.words}: it has no other form here; `convert info` says more")
-    return FOR_KIND[family.kind]
+    return family.kind
 
 
 app = typer.Typer(cls=Detecting, no_args_is_help=True, help=HELP)
@@ -139,15 +140,11 @@ def embedding(
 
       python -m ldm convert embedding learned_embeds.safetensors cat.pt
     """
-    from dataclasses import replace
-
-    from ldm.weights.textual_inversion import read_embedding, token_of, write_embedding
+    from ldm.weights.textual_inversion import read_embedding, write_embedding
 
     form = to or ("a1111" if out.suffix == ".pt" else "diffusers")
     require_suffix(out, ".pt" if form == "a1111" else ".safetensors")
-    found = read_embedding(source)
-    if token is not None:
-        found = replace(found, token=token if token.startswith("<") and token.endswith(">") else token_of(token))
+    found = read_embedding(source, token)
     print(f"{write_embedding(out, found, form)}: {found.token}, {len(found.vectors)} vector(s)")
 
 

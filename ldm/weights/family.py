@@ -6,10 +6,11 @@ from typing import Literal
 
 from torch import Tensor
 
+from ldm.modules.embedding_manager import FORMAT
 from ldm.weights.tensors import TensorFile
 
 UNET, VAE, CLIP = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer."
-Kind = Literal["model", "lora", "embedding", "part", "people", "unknown"]
+Kind = Literal["model", "lora", "embedding", "part", "people", "checkpoint", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Family:
 
 
 SD1 = Family("model", "a Stable Diffusion 1.x")
+CHECKPOINT = Family("checkpoint", "a checkpoint of one of our runs (last.ckpt)")
+OURS = ("personalization.", "unet.", "cond_stage_model.transformer.", "vae.", "discriminator.")
+"""What all names in a run's checkpoint begin with; in CompVis's, which Lightning wrote too, there are others."""
 
 MODELS = {
     "v1": SD1.words,
@@ -78,7 +82,7 @@ RULES: tuple[tuple[Family, Callable[[Names], bool]], ...] = (
     (Family("part", "a ControlNet"), _starts("control_model.", "controlnet_cond_embedding.", "input_hint_block.")),
     (Family("people", "a celeb basis"), lambda names: {"mean", "axes"} <= {*names}),
     (Family("people", "a file of people on a celeb basis"), lambda names: {"ids"} <= {*names} and len(names) < 4),
-    (Family("people", "a checkpoint of one of our runs (last.ckpt)"), _starts("personalization.")),
+    (CHECKPOINT, _starts("personalization.")),
 )
 """Told by names alone, the first that fits; whole models are asked about afterwards."""
 
@@ -98,6 +102,10 @@ def family_of(file: TensorFile) -> Family:
         return Family("embedding", "a textual inversion in AUTOMATIC1111's form")
     if {"id_coefficients", "id_embeddings", "meta_id_net"} & content.keys():
         return Family("people", "a file of people in CelebBasis's form")
+    if file.metadata.get("format") == FORMAT:
+        return Family("people", "a file of people on a celeb basis")
+    if "pytorch-lightning_version" in content and names and all(name.startswith(OURS) for name in names):
+        return CHECKPOINT
     for family, fits in RULES:
         if fits(names):
             return family

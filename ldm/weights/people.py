@@ -157,7 +157,10 @@ def _published(content: Any, basis: CelebBasis, path: Path) -> People:
 
 def has_layers(path: Path) -> bool:
     """Whether a published file was saved with test_mode image: it holds layers for new faces, and nobody."""
-    return path.suffix != ".safetensors" and "meta_id_net" in (read_pickle(path) or ())
+    if path.suffix == ".safetensors":
+        return False
+    content = read_pickle(path)
+    return isinstance(content, dict) and "meta_id_net" in content
 
 
 def read_layers(path: Path, basis: CelebBasis) -> Artifact:

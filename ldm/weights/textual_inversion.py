@@ -10,6 +10,7 @@ and ``ks`` out of ``ks_1``, the name of its own second vector.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,17 @@ class Embedding:
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-def read_embedding(path: Path) -> Embedding:
+def read_embedding(path: Path, token: str | None = None) -> Embedding:
     """The textual inversion in a file of any of the forms, or in a bare tensor (E, D).
+
+    Args:
+        path: the file.
+        token: what to call it; None: as it calls itself, or as the file is called where that is no token.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is no textual inversion, one of several words, or one for two text encoders.
+        ValueError: it is no textual inversion, one of several words, or one for two text encoders; or neither its own
+            name nor the file's can be a token.
     """
     file = read_tensors(path)
     family = family_of(file)
@@ -64,13 +70,26 @@ def read_embedding(path: Path) -> Embedding:
     if len(vectors) != 1:
         raise ValueError(f"{path} holds {len(vectors)} words ({', '.join(vectors)}): one is needed")
     [(name, found)] = vectors.items()
-    called = (
-        content.get("name") or file.metadata.get("token") or (path.stem if name in ("", "*", "emb_params") else name)
-    )
-    token = called if re.fullmatch(r"<\S+>", called) else token_of(called)
+    inner = content.get("name") or file.metadata.get("token") or ("" if name == "emb_params" else name)
+    called = _called(path, str(inner)) if token is None else _bracketed(token)
     rows = found.detach().reshape(-1, found.shape[-1])
     model = str(content.get("sd_checkpoint_name") or file.metadata.get("model") or "")
-    return Embedding(token, rows, int(content.get("step") or file.metadata.get("step") or 0), model, file.metadata)
+    return Embedding(called, rows, int(content.get("step") or file.metadata.get("step") or 0), model, file.metadata)
+
+
+def _called(path: Path, inner: str) -> str:
+    """The token of the file ``path`` that calls itself ``inner``: of the first of both names that can be one."""
+    for name in (inner, path.stem):
+        with suppress(ValueError):
+            return _bracketed(name)
+    raise ValueError(
+        f"{path}: neither {inner!r}, as it calls itself, nor {path.stem!r} can be a token: choose another by `convert "
+        "embedding --token`, or rename the file: letters, digits, '-' and '_'"
+    )
+
+
+def _bracketed(name: str) -> str:
+    return name if re.fullmatch(r"<\S+>", name) else token_of(name)
 
 
 def write_embedding(path: Path, embedding: Embedding, form: str) -> Path:

@@ -54,3 +54,26 @@ def test_bad_input(capsys: pytest.CaptureFixture[str], tiny_run: Path, tmp_path:
     ):
         convert(*words, fails=True)
         assert message in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_a_run_as_one_file_of_what_was_trained(tiny_run: Path, tmp_path: Path) -> None:
+    """docs/several_devices.md calls it so, of any strategy."""
+    last = tiny_run / "checkpoints" / "last.ckpt"
+    with pytest.raises(SystemExit) as left:
+        main(["convert", str(last), str(tmp_path / "trained.ckpt")])
+    assert left.value.code == 0
+    content = torch.load(tmp_path / "trained.ckpt", weights_only=True)
+    state = torch.load(last, weights_only=True)["state_dict"]
+    assert content.keys() == {"state_dict"}
+    assert content["state_dict"].keys() == state.keys()
+    assert all(content["state_dict"][name].equal(tensor) for name, tensor in state.items())
+
+
+def test_a_bare_tensor_as_our_file(tiny_run: Path, tmp_path: Path) -> None:
+    """03_extract.sh of CelebBasis wrote one of each person."""
+    extract_people(tiny_run, out=tmp_path)
+    content = torch.load(tiny_run / "checkpoints" / "embeddings_gs-5.pt", weights_only=True)
+    torch.save(content["id_coefficients"][1], tmp_path / "id_coefficient_001.pt")
+    convert(tmp_path / "id_coefficient_001.pt", out := tmp_path / "a.safetensors", "--to", "ours",
+            "--basis", tmp_path / "celeb_basis.pt")  # fmt: skip
+    assert load_file(out)["ids"].tolist() == [1]

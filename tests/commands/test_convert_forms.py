@@ -95,6 +95,9 @@ def test_an_embedding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     convert(tmp_path / "a.safetensors", tmp_path / "a.pt", "--token", "My Cat")
     assert capsys.readouterr().out.strip() == f"{tmp_path / 'a.pt'}: <my-cat>, 2 vector(s)"
     assert torch.load(tmp_path / "a.pt", weights_only=True)["name"] == "<my-cat>"
+    torch.save({"string_to_param": {"*": torch.ones(1, 8)}, "name": "a/b"}, tmp_path / "a.b.pt")
+    convert(tmp_path / "a.b.pt", tmp_path / "b.safetensors", "--token", "cat")
+    assert list(load_file(tmp_path / "b.safetensors")) == ["<cat>"]
 
 
 def test_what_a_file_is(single: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

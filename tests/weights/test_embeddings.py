@@ -78,3 +78,16 @@ def test_what_is_no_textual_inversion_is_refused(tmp_path: Path) -> None:
     save_file({"lora_unet_a.lora_up.weight": torch.ones(2, 2)}, tmp_path / "lora.safetensors")
     with pytest.raises(ValueError, match=r"lora\.safetensors is a LoRA in kohya's form; a textual inversion"):
         read_embedding(tmp_path / "lora.safetensors")
+
+
+def test_a_name_that_is_no_token_gives_way_to_that_of_the_file(tmp_path: Path) -> None:
+    content = {"string_to_param": {"*": torch.ones(1, 8)}, "name": "Ann (v2)!"}
+    torch.save(content, tmp_path / "ann.pt")
+    assert read_embedding(tmp_path / "ann.pt").token == "<ann>"
+    torch.save(content, tmp_path / "ann v2.1.pt")
+    with pytest.raises(ValueError, match=r"neither 'Ann \(v2\)!', as it calls itself, nor 'ann v2\.1' can be a token"):
+        read_embedding(tmp_path / "ann v2.1.pt")
+    assert read_embedding(tmp_path / "ann v2.1.pt", "Ann Lee").token == "<ann-lee>"
+    assert read_embedding(tmp_path / "ann.pt", "<Ann>").token == "<Ann>", "what is asked for counts first"
+    with pytest.raises(ValueError, match="'<a b>' is no name for a token"):
+        read_embedding(tmp_path / "ann.pt", "<a b>")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ldm.modules.embedding_manager import FORMAT
 from ldm.weights.family import UNET, family_of
 from ldm.weights.tensors import TensorFile
 
@@ -64,7 +65,7 @@ CASES = [
     ({"text_model.embeddings.token_embedding.weight": (4, 4)}, "part", "a text encoder"),
     ({"mean": (2, 4), "axes": (2, 3, 4), "sigma": (2, 3)}, "people", "a celeb basis"),
     ({"ids": (2,), "coefficients": (2, 2, 3)}, "people", "a file of people on a celeb basis"),
-    ({"personalization.memory.total": (2, 3)}, "people", "a checkpoint of one of our runs (last.ckpt)"),
+    ({"personalization.memory.total": (2, 3)}, "checkpoint", "a checkpoint of one of our runs (last.ckpt)"),
     (
         {f"weight.{n}": (4, 4, 3, 3) for n in range(9)},
         "unknown",
@@ -79,6 +80,26 @@ def test_families_are_told_apart(shapes: dict[str, tuple[int, ...]], kind: str, 
     family = family_of(file(shapes))
     assert family.kind == kind
     assert family.words.startswith(words)
+
+
+@pytest.mark.parametrize("mode", ["coefficient", "embedding", "image", "all"])
+def test_people_are_told_by_what_their_file_says_of_itself(mode: Any) -> None:
+    head = {"head.layers.0.weight": torch.empty(6, 7), "head.layers.0.bias": torch.empty(6)}
+    people = {"ids": torch.empty(2), "coefficients": torch.empty(2, 2, 3), "embeddings": torch.empty(2, 2, 5)}
+    held = {"image": head, "all": people | head}
+    own = held.get(mode) or {name: people[name] for name in ("ids", f"{mode}s")}
+    family = family_of(TensorFile(Path("a"), own, {"format": FORMAT}))
+    assert (family.kind, family.words) == ("people", "a file of people on a celeb basis")
+
+
+@pytest.mark.parametrize(
+    "name", ["unet.a.lora_A.default.weight", "unet.conv_in.weight", "personalization.ids", "vae.encoder.conv_in.bias"]
+)
+def test_a_checkpoint_of_a_run_is_one_whatever_was_trained(name: str) -> None:
+    content = {"pytorch-lightning_version": "2.6.0", "state_dict": {}}
+    assert family_of(file({name: (4, 4)}, content)).kind == "checkpoint"
+    for theirs in (SD, {"first_stage_model.encoder.conv_in.weight": (8, 3, 3, 3)}, {}):
+        assert family_of(file(theirs, content)).kind != "checkpoint", "Lightning wrote those too"
 
 
 def test_flux_is_none_of_ours() -> None:

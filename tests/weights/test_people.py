@@ -200,6 +200,8 @@ def test_layers_that_cannot_be_read(basis: CelebBasis, tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             read_layers(published(tmp_path / "a.pt", meta_id_net=content), basis)
+    torch.save(torch.ones(E, D), tmp_path / "id_embedding_000.pt")
+    assert not has_layers(tmp_path / "id_embedding_000.pt"), "a bare tensor"
     assert not has_layers(published(tmp_path / "b.pt", id_coefficients=rows(1)))
     with pytest.raises(ValueError, match=r"holds no layers for new faces \(meta_id_net\)"):
         read_layers(tmp_path / "b.pt", basis)

@@ -113,7 +113,10 @@ def _require_sense(order: Order) -> None:
     if who.weights is not None and (who.sd is not None or parse_steps(who.step) != [None]):
         raise ValueError("--weights draws all checkpoints of a folder: leave out --sd and --step")
     if who.weights is not None and who.run is None and asks_for_people(who):
-        raise ValueError("--people, --photo and --mean belong to a run: give --run logs/RUN beside --weights")
+        from ldm.runs.checkpoints import run_of
+
+        if run_of(who.weights) is None:
+            raise ValueError("--people, --photo and --mean belong to a run: give --run logs/RUN beside --weights")
     if who.photo and (who.people or who.mean):
         raise ValueError("--photo takes the place of --people and --mean: give one of them")
     if picture.init_image is None and (picture.strength is not None or picture.mask is not None):

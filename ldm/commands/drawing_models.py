@@ -64,32 +64,26 @@ def drawers(who: Who, add_ons: AddOns, failed: list[str]) -> Iterator[Drawer]:
 
 
 def _models(who: Who, failed: list[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    from ldm.runs.checkpoints import checkpoints_in, whole
+    from ldm.runs.checkpoints import checkpoints_in, chosen, whole
     from ldm.runs.load import find_run, load_model, step_of, untrained
 
     steps = parse_steps(who.step)
     if who.weights is not None:
         for checkpoint, model in whole(checkpoints_in(who.weights, who.run, who.ema), failed):
-            facts = {"model": str(model.weights_folder), "checkpoint": checkpoint.name, **_averaged(who)}
-            yield model, {**facts, **checkpoint.facts}
+            yield model, {"model": str(model.weights_folder), "checkpoint": checkpoint.name, **checkpoint.facts}
         return
     if who.run is None:
         if asks_for_people(who) or steps != [None]:
             raise ValueError("--people, --photo, --mean and --step belong to a run: give --run logs/RUN")
         assert who.sd is not None  # seen before
-        yield untrained(who.sd, bool(who.ema)), {"model": str(who.sd), **_averaged(who)}
+        yield untrained(who.sd, bool(who.ema)), {"model": str(who.sd), **chosen(who.ema)}
         return
     run = find_run(who.run)
     earlier: LatentDiffusion | None = None
     for step in sorted({step_of(run, step) for step in steps}):
         earlier = model = load_model(run.path, who.sd, step, earlier, who.ema)
         facts = {"model": str(model.weights_folder), "run": run.path.resolve().name, "step": step}
-        yield model, {**facts, **_averaged(who)}
-
-
-def _averaged(who: Who) -> dict[str, Any]:
-    """What pictures say where a set of weights was chosen."""
-    return {} if who.ema is None else {"ema": who.ema}
+        yield model, {**facts, **chosen(who.ema)}
 
 
 def _by_people(who: Who, model: Any, facts: dict[str, Any]) -> Iterator[Drawer]:

@@ -38,8 +38,9 @@ def checkpoints_in(folder: Path, run: Path | None = None, ema: bool | None = Non
 
     Args:
         folder: a run, the ``checkpoints`` folder of one, any folder of models, or a model.
-        run: a run whose people are drawn by each of the models.
-        ema: of single files with two sets of weights, the averaged one.
+        run: a run whose people are drawn by each of the models; of its own steps, each draws the people it knew.
+        ema: of single files with two sets of weights, the averaged one; a run's steps are on the weights it was
+            trained on, so it counts for these.
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no model.
@@ -48,8 +49,8 @@ def checkpoints_in(folder: Path, run: Path | None = None, ema: bool | None = Non
         return [_of_path(folder, run, ema)]
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder of checkpoints at {folder}")
-    if (own := _run_of(folder)) and run is None:
-        return [_of_step(own, step) for step in own.steps()] or _nothing(folder)
+    if (own := run_of(folder)) and (run is None or run.resolve() == own.path.resolve()):
+        return [_of_step(own, step, ema) for step in own.steps()] or _nothing(folder)
     models = sorted((path for path in folder.iterdir() if _is_model(path)), key=_by_step)
     return [_of_path(path, run, ema) for path in models] or _nothing(folder)
 
@@ -66,8 +67,8 @@ def whole(checkpoints: Sequence[Checkpoint], failed: list[str]) -> "Iterator[tup
         yield checkpoint, model
 
 
-def _run_of(folder: Path) -> RunFolder | None:
-    """The run that ``folder`` is, or whose checkpoints it holds."""
+def run_of(folder: Path) -> RunFolder | None:
+    """The run that ``folder`` is, or whose checkpoints it holds; None: it is no run's."""
     place = folder.parent if folder.name == "checkpoints" else folder
     return RunFolder.open(place) if any(place.glob("configs/*-project.yaml")) else None
 
@@ -95,9 +96,15 @@ def _of_path(path: Path, run: Path | None, ema: bool | None) -> Checkpoint:
         return untrained(path, bool(averaged)) if run is None else load_model(run, path, ema=averaged)
 
     facts = {} if run is None else {"run": run.resolve().name}
-    return Checkpoint(path.stem if path.is_file() else path.name, load, {"model": str(path), **facts})
+    name = path.stem if path.is_file() else path.name
+    return Checkpoint(name, load, {"model": str(path), **facts, **chosen(averaged)})
 
 
-def _of_step(run: RunFolder, step: int) -> Checkpoint:
-    facts = {"run": run.path.resolve().name, "step": step}
-    return Checkpoint(f"step {step}", lambda: load_model(run.path, None, step), facts)
+def _of_step(run: RunFolder, step: int, ema: bool | None) -> Checkpoint:
+    facts = {"run": run.path.resolve().name, "step": step, **chosen(ema)}
+    return Checkpoint(f"step {step}", lambda: load_model(run.path, None, step, ema=ema), facts)
+
+
+def chosen(ema: bool | None) -> dict[str, Any]:
+    """What pictures say where a set of weights was chosen."""
+    return {} if ema is None else {"ema": ema}

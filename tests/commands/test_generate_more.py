@@ -169,6 +169,16 @@ def test_every_step_of_a_run(tiny_run: Path, tmp_path: Path) -> None:
     assert Image.open(tmp_path / "checkpoints.png").height == 3 * 18
 
 
+@pytest.mark.parametrize("more", [(), ("--run",)])
+def test_people_of_every_step_of_a_run(tiny_run: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
+    """``--weights RUN`` is a run: --run may say so, and need not."""
+    named = [word for option in more for word in (option, tiny_run)]
+    words = ("--weights", tiny_run, *named, "--people", "1", "--prompt", "a photo of sks", "--n", 1, "--steps", 1)
+    generate(*words, "--out", tmp_path)
+    told = [json.loads(Image.open(path).info["ldm"]) for path in samples(tmp_path)]
+    assert [(one["step"], one["people"]) for one in told] == [(step, ["sks=1"]) for step in (1, 3, 5)]
+
+
 def test_folders_without_checkpoints(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
     common = ("--prompt", FACE, "--out", tmp_path / "out")
     said = refused(capsys, *common, "--weights", tmp_path)

@@ -59,8 +59,14 @@ def test_the_averaged_weights_of_a_file_are_a_choice(
     assert first_weight(load_model(run)) == averaged, "as the run was trained"
     assert first_weight(load_model(run, ema=False)) == plain
     assert first_weight(load_model(run, single)) == averaged
+    [step] = checkpoints_in(run, ema=False)
+    assert (first_weight(step.load()), step.facts["ema"]) == (plain, False)
+    [step] = checkpoints_in(run)
+    assert (first_weight(step.load()), "ema" in step.facts) == (averaged, False)
     folder = write_model(tmp_path / "folder", read_model(single, like=like))
     assert first_weight(load_model(run, folder)) == plain, "a folder has one set of weights"
+    [checkpoint] = checkpoints_in(folder, ema=True)
+    assert "ema" not in checkpoint.facts, "nothing was chosen"
     common = ("--run", run, "--sd", folder, "--prompt", "a photo of sks", "--n", 1, "--steps", 2)
     assert refused(capsys, *common, "--ema", "--out", tmp_path / "no") == (
         f"{folder} is a folder with one set of weights: only a single file holds averages (EMA) too"

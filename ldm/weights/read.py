@@ -54,6 +54,7 @@ class Parts:
     Attributes:
         folder: where they came from.
         defaults: see :class:`ModelDefaults`.
+        beside: where tokenizer, schedule and defaults came from; for a single file it is another place.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Parts:
     tokenizer: Any
     scheduler: Any
     defaults: ModelDefaults
+    beside: Path
 
     def __post_init__(self) -> None:
         """Have the UNet's configuration say the size that ``defaults`` says: samplers of diffusers look there.
@@ -75,7 +77,7 @@ class Parts:
             return
         halved = self.downscale * 2 ** (len(self.unet.config.block_out_channels) - 1)
         if size % halved:
-            raise ValueError(f"{DEFAULTS} of {self.folder}: sample_size_px {size} is no multiple of {halved}")
+            raise ValueError(f"{DEFAULTS} of {self.beside}: sample_size_px {size} is no multiple of {halved}")
         self.unet.register_to_config(sample_size=size // self.downscale)
 
     @property
@@ -90,7 +92,7 @@ class Parts:
 
     def celeb_txt(self) -> Path:
         """The list of names that goes with the model, see :func:`celeb_list`."""
-        return celeb_list(self.folder, self.defaults)
+        return celeb_list(self.beside, self.defaults)
 
     def networks(self) -> dict[str, nn.Module]:
         """UNet, VAE and text encoder by name."""
@@ -137,7 +139,7 @@ def read_model(
         source: the folder, the file, or the name OWNER/MODEL.
         dtype: of the weights; None keeps that of the files.
         ema: of a single file that holds averaged weights too, take those.
-        like: what a single file lacks: a diffusers folder of the same architecture, with its tokenizer.
+        like: what a single file lacks: a diffusers folder of the same architecture, with its tokenizer and defaults.
 
     Raises:
         FileNotFoundError: the model or one of its parts is missing.
@@ -154,7 +156,8 @@ def read_model(
     tokenizer = read_tokenizer(beside)
     require_fit(tokenizer, networks["text_encoder"].config.vocab_size, place)
     scheduler = DDPMScheduler.from_pretrained(beside / "scheduler", local_files_only=True)
-    return Parts(place, **networks, tokenizer=tokenizer, scheduler=scheduler, defaults=read_defaults(place))
+    own: dict[str, Any] = {"defaults": read_defaults(beside), "beside": beside}
+    return Parts(place, **networks, tokenizer=tokenizer, scheduler=scheduler, **own)
 
 
 def read_words(source: Path | str) -> tuple[Any, int]:

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 
 from ldm.files import atomic_path
-from ldm.weights.compvis import LIKE_SD1
 from ldm.weights.compvis_names import to_compvis
 from ldm.weights.modelspec import modelspec, write_safetensors
 from ldm.weights.read import Parts
@@ -30,9 +29,8 @@ def write_model(out: Path, parts: Parts, dtype: torch.dtype | None = None) -> Pa
         return _write_single(out, parts, dtype)
     if out.suffix:
         raise ValueError(f"{out}: a model is written to NAME.safetensors, NAME.ckpt or a folder")
-    beside = parts.folder if parts.folder.is_dir() else LIKE_SD1
     own: dict[str, Any] = {**parts.networks(), "tokenizer": parts.tokenizer, "scheduler": parts.scheduler}
-    write_diffusers(out, **own, beside=beside, dtype=dtype)
+    write_diffusers(out, **own, beside=parts.beside, dtype=dtype)
     return out
 
 

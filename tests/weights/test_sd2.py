@@ -61,8 +61,8 @@ def sd2(width: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write_text(json.dumps(json.loads(file.read_text()) | changes))
     scheduler = DDPMScheduler.from_pretrained(like / "scheduler", local_files_only=True)
     networks: dict[str, Any] = random_networks(like, torch.float32)
-    parts = Parts(like, **networks, tokenizer=read_tokenizer(like), scheduler=scheduler, defaults=read_defaults(like))
-    return write_model(like.with_name("folder"), parts)
+    own: dict[str, Any] = {"scheduler": scheduler, "defaults": read_defaults(like), "beside": like}
+    return write_model(like.with_name("folder"), Parts(like, **networks, tokenizer=read_tokenizer(like), **own))
 
 
 def test_it_is_read_by_the_same_path(sd2: Path, width: int) -> None:

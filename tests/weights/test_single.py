@@ -1,10 +1,12 @@
 """Writing models: from every form to every other, bit by bit, and readable by diffusers itself."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from ldm.weights.compvis import read_tokenizer
 from ldm.weights.modelspec import tensor_hash
 from ldm.weights.read import Parts, read_model
 from ldm.weights.single import write_model
@@ -40,6 +42,24 @@ def test_the_folder_is_one_that_diffusers_draws_with(small: Path, single: Path, 
     theirs.set_progress_bar_config(disable=True)
     assert len(ours.tokenizer) == 49408
     assert (picture(ours) == picture(theirs)).all()
+
+
+def test_what_describes_a_single_file_comes_along_with_it(single: Path, like: Path, tmp_path: Path) -> None:
+    """Nothing of Stable Diffusion 1.x stands beside the words of another model."""
+    own = Path(shutil.copytree(like, tmp_path / "like"))
+    read_tokenizer(own).save_pretrained(own / "tokenizer")
+    for name in ("vocab.json", "merges.txt"):
+        (own / "tokenizer" / name).unlink(missing_ok=True)
+    (own / "defaults.yaml").write_text("guidance_scale: 3.0\nceleb_txt: names.txt\nsample_size_px: 32\n")
+    (own / "names.txt").write_text("Ann Lee\n")
+    parts = read_model(single, None, like=own)
+    assert parts.celeb_txt() == own / "names.txt"
+    folder = write_model(tmp_path / "folder", parts)
+    words = {path.name for path in (folder / "tokenizer").iterdir()}
+    assert words == {path.name for path in (own / "tokenizer").iterdir()}
+    assert "vocab.json" not in words
+    assert (folder / "defaults.yaml").read_bytes() == (own / "defaults.yaml").read_bytes()
+    assert read_model(folder).sample_size_px == parts.sample_size_px == 32
 
 
 def test_half_is_half(single: Path, like: Path, tmp_path: Path) -> None:

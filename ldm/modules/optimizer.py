@@ -118,6 +118,7 @@ class AdamW:
         else:
             options["fused"] = not precision.endswith("-mixed") and all(map(_has_fused_step, parameters.values()))
             optimizer = torch.optim.AdamW(trained, **options)
+            optimizer.register_load_state_dict_pre_hook(_require_same_groups)
         # Plain functions: an object's own numbers would go into checkpoints, and a run that goes on with more steps
         # would find the old end in them.
         factors = [self._factor(window, max_steps) for _, window in groups]
@@ -154,6 +155,22 @@ def pass_over_closed(optimizer: torch.optim.Optimizer) -> None:
     for group in optimizer.param_groups:
         for parameter in group["params"] if group["lr"] == 0 else ():
             parameter.grad = None
+
+
+def _require_same_groups(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Nothing, if the groups of parameters are as large as those that were saved.
+
+    Raises:
+        ValueError: they are not.
+    """
+    now, saved = (
+        [len(group["params"]) for group in groups] for groups in (optimizer.param_groups, state["param_groups"])
+    )
+    if now != saved:
+        raise ValueError(
+            f"cannot go on: lr_factors and windows make groups of {now} parameters, and the run was saved with "
+            f"{saved}: name the same parts (their numbers may change), or start a new run"
+        )
 
 
 def _has_fused_step(parameter: nn.Parameter) -> bool:

@@ -199,3 +199,10 @@ def test_a_run_that_decayed_to_its_end_goes_on_at_once() -> None:
     ((ended, _), (longer, _)) = going_on(10, max_steps=40)
     assert ended["param_groups"][0]["lr"] == 0
     assert longer["param_groups"][0]["lr"] == 0.1
+
+
+def test_other_parts_with_rates_of_their_own_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"make groups of \[2\] parameters, and the run was saved with \[1, 1\]: name the"
+    ):
+        going_on(1, lr_factors={})

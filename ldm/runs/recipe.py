@@ -27,8 +27,6 @@ from ldm.weights.write import write_diffusers
 logger = logging.getLogger(__name__)
 
 PLACEHOLDERS = ("sks", "ks", "ata", "tre", "ry", "bop", "rn")
-TOKEN_FROM = 2
-"""A word of a name is a token of its own if it stands in the names of at least so many training pictures."""
 LISTED_FROM = 5
 """A name is in the celeb basis's list if each of its words stands in the names of at least so many."""
 NUM_PAIRS = 10_000
@@ -52,7 +50,7 @@ def vocabulary(store: PictureStore, common: Sequence[str]) -> list[str]:
     """The words that become single tokens: common ones, those of captions, placeholders, and words of names."""
     captions = [*TEMPLATES, *DUAL_TEMPLATES, PLAIN, PLAIN_PAIR, *_spoken(store)]
     spoken = [word for caption in captions for word in words_of(caption.replace("{}", " "))]
-    named = [word for word, count in name_words(store).most_common() if count >= TOKEN_FROM]
+    named = [word for word, _ in name_words(store).most_common()]
     return [word for word in dict.fromkeys([*common, *spoken, *PLACEHOLDERS, *named]) if words_of(word) == [word]]
 
 
@@ -197,7 +195,7 @@ def assemble(trained: Path, vae_folder: Path, out: Path) -> list[Path]:
         tokenizer=parts.tokenizer,
         scheduler=parts.scheduler,
         beside=trained,
-        max_shard_size="11MB",
+        max_shard_size="12MB",
     )
 
 

@@ -154,8 +154,9 @@ def test_measured_against_what_was_asked_for(run: Path, tmp_path: Path, monkeypa
             return {12: float(np.asarray(picture.convert("L")).mean()) / 51}
 
     monkeypatch.setattr(study, "_readers", lambda request: ([Brightness()], [6, 12]))
-    words = ["evaluate", "au", "--run", str(run), "--landmarker", "x", "--thresholds", "x", "--units", "12"]
-    words += ["--levels", "0,3,5", "--n", "2", "--out", str(tmp_path / "out"), "--au-guidance", "6"]
+    (read_by := tmp_path / "read_by").write_text("a file: its hash is claimed, the reader above does not need it")
+    words = ["evaluate", "au", "--run", str(run), "--landmarker", str(read_by), "--thresholds", str(read_by)]
+    words += ["--units", "12", "--levels", "0,3,5", "--n", "2", "--out", str(tmp_path / "out"), "--au-guidance", "6"]
     words += ["--au-prompt", "a photo of a man"]
     for _ in range(2):
         with pytest.raises(SystemExit) as left:
@@ -170,6 +171,10 @@ def test_measured_against_what_was_asked_for(run: Path, tmp_path: Path, monkeypa
         with pytest.raises(SystemExit) as left:
             command([*words, *other])
         assert left.value.code, "pictures of other settings lie there"
+    read_by.write_text("another")
+    with pytest.raises(SystemExit) as left:
+        command(words)
+    assert left.value.code, "readings by another network lie there"
 
 
 def test_what_a_vector_cannot_say(

@@ -14,8 +14,8 @@ from ldm.weights.take import take_drawing_layers, take_text_encoder
 
 @pytest.fixture
 def store(tmp_path: Path) -> PictureStore:
-    """Ann Lee with five training pictures, Bob Ray with two, Cy Lee kept out, Zoe alone, one described picture."""
-    names = ["Ann Lee"] * 5 + ["Bob Ray"] * 2 + ["Zoe"] * 5
+    """Ann Lee with five training pictures, Bob Ray with one, Cy Lee kept out, Zoe alone, one described picture."""
+    names = ["Ann Lee"] * 5 + ["Bob Ray"] + ["Zoe"] * 5
     rows = [{"file": f"{i}.jpg", "source": "lfw", "split": "train", "name": name} for i, name in enumerate(names)]
     rows.append({"file": "k.jpg", "source": "lfw", "split": "held_out", "name": "Cy Lee"})
     rows.append({"file": "c.jpg", "source": "celeba", "split": "train", "attributes": ["Male"]})

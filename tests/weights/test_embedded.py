@@ -83,6 +83,16 @@ def test_they_are_chosen_by_the_hash_and_their_own_words_are_unknown(
 
 
 @needs_shared
+def test_every_word_of_a_training_person_is_a_single_token(
+    pictures: list[tuple[str, str]], held_out: list[str], tokenizer: CLIPTokenizer
+) -> None:
+    people = {person.replace("_", " ") for person, _ in pictures} - set(held_out)
+    words = {word for person in people for word in words_of(person)}
+    assert len(words) > 6000
+    assert sorted(word for word in words if not is_one_token(tokenizer, word)) == []
+
+
+@needs_shared
 def test_every_word_of_the_list_was_seen_in_five_training_pictures(
     pictures: list[tuple[str, str]], names: list[str]
 ) -> None:

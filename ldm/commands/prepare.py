@@ -142,7 +142,8 @@ def embedded(
             if profile == "cpu":
                 settings.append(f"model.params.block_pca={store}")
             train_run(runs, "embedded_vae", configs / "vae.yaml", settings, leg).rename(vae)
-        latents(store, work / "latents", vae, num_pairs=recipe.NUM_PAIRS, faces=True)
+        pairs = recipe.NUM_PAIRS if steps is None else recipe.TRIED_PAIRS
+        latents(store, work / "latents", vae, num_pairs=pairs, faces=True)
         if not (untrained / "model_index.json").is_file():
             model(untrained, vae, store, configs / "model.yaml", Path("configs/embedded/words.txt"))
         settings = [*common, f"data.params.train.params.folder={work / 'latents'}"]
@@ -151,8 +152,8 @@ def embedded(
             spoken = train_run(runs, "embedded_text", configs / "text.yaml", [*settings, begun_from], leg)
             with atomic_folder(text) as kept:  # a copy: a UNet that an earlier version began goes on from the run's
                 copytree(spoken, kept, dirs_exist_ok=True)
-        begun_from = f"model.params.ckpt_path={text}"
-        trained = train_run(runs, "embedded_unet", configs / "unet.yaml", [*settings, begun_from], leg)
+        settings += [f"model.params.ckpt_path={text}", *recipe.unet_settings(steps)]
+        trained = train_run(runs, "embedded_unet", configs / "unet.yaml", settings, leg)
     except LegOver as over:
         print(f"{over}; call the same again to go on")
         raise typer.Exit(75) from None

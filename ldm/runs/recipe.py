@@ -155,6 +155,8 @@ def make_untrained(pictures: Path, vae_folder: Path, config: Path, words: Path |
 
 TRIED_AT_ONCE = 8
 """Pictures a step where a CPU tries the recipe for a few steps."""
+TRIED_PAIRS = 64
+"""Pictures of two people where the recipe is tried."""
 
 
 def training_settings(steps: int | None = None) -> list[str]:
@@ -172,6 +174,11 @@ def training_settings(steps: int | None = None) -> list[str]:
     if not torch.cuda.is_available() and "amx_bf16" not in _processor():
         settings.append("lightning.trainer.precision=32-true")
     return settings
+
+
+def unet_settings(steps: int | None = None) -> list[str]:
+    """Settings of the UNet's stage: not compiled where a CPU tries it, which takes minutes for a few steps."""
+    return [] if steps is None or torch.cuda.is_available() else ["model.params.compile_unet=false"]
 
 
 def _processor() -> str:

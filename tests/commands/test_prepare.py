@@ -68,3 +68,35 @@ def test_the_text_stage_is_kept_where_the_config_of_the_unet_looks_for_it(
     assert done.exit_code == 0, done.output
     assert [name for name, _ in trained[2:]] == ["embedded_unet"], "the text stage is not trained again"
     assert "2026_embedded_unet/checkpoints/model_gs-1" in done.output
+
+
+def test_a_try_makes_few_pairs_and_compiles_nothing_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs: list[int] = []
+    asked: dict[str, list[str]] = {}
+
+    def make_latents(pictures: Path, vae: Path, out: Path, advance: object, num_pairs: int, *_: object) -> float:
+        pairs.append(num_pairs)
+        return 1.0
+
+    def train_run(runs: Path, name: str, config: Path, overrides: Sequence[str], leg: legs.Leg) -> Path:
+        asked[name] = list(overrides)
+        (export := runs / name).mkdir(parents=True, exist_ok=True)
+        (export / "model_index.json").touch()
+        return export
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(recipe, "make_latents", make_latents)
+    monkeypatch.setattr(legs, "train_run", train_run)
+    monkeypatch.setattr(prepare, "finish", lambda *_: None)
+    work = tmp_path / "work"
+    write_store(work / "pictures", [(np.zeros((8, 8, 3), np.uint8), {"file": "a.jpg", "split": "train"})], {})
+    for name, file in (("vae", "config.json"), ("init", "model_index.json")):
+        (work / name).mkdir()
+        (work / name / file).touch()
+    call = ["prepare", "embedded", "DATA", "--work", str(work), "--profile", "gpu", "--steps", "2"]
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 0, done.output
+    assert pairs == [recipe.TRIED_PAIRS]
+    assert "model.params.compile_unet=false" in asked["embedded_unet"]
+    assert not any("compile_unet" in one for one in asked["embedded_text"]), "which has no such parameter"

@@ -182,8 +182,11 @@ def test_a_cpu_that_is_slow_at_bf16_trains_in_fp32(monkeypatch: pytest.MonkeyPat
     tried = recipe.training_settings(steps=2)
     assert tried[0] == "lightning.trainer.max_steps=2"
     assert "data.params.batch_size=8" in tried, "as many as any machine holds"
+    assert recipe.unet_settings(steps=2) == ["model.params.compile_unet=false"]
+    assert recipe.unet_settings() == [], "a whole training is worth the wait"
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert not any("batch_size" in one for one in recipe.training_settings(steps=2))
+    assert recipe.unet_settings(steps=2) == []
 
 
 def test_lists_lie_beside_a_model_that_is_not_shipped(

@@ -146,7 +146,7 @@ def describe(facts: dict[str, Any]) -> str:
     for name, value in facts["identity"].items():
         faceless, lost, worth = (facts[key][name] for key in ("faceless", "faces_lost", "lost_counts_as"))
         counted = "left out: no constants of this judge" if worth is None else f"each counted as {worth:.3f}"
-        said = f"identity kept, `{name}` ({faceless} pictures without a face; {lost} faces lost, {counted})"
+        said = f"identity kept, `{name}` (pictures without a face: {faceless}; faces lost: {lost}, {counted})"
         rows.append([said, f"{value:.3f}", _gate("identity", value, facts["size_px"])])
     small = "" if facts["size_px"] > MS_SSIM_ABOVE_PX else f" MS-SSIM needs {MS_SSIM_ABOVE_PX + 1} px."
     return (

@@ -55,7 +55,7 @@ def test_a_first_stage_is_measured(tiny_model, store, tmp_path):
     assert "| MSE on [-1, 1] |" in printed
     assert "MS-SSIM needs 176 px" in printed
     faceless, lost = facts["faceless"]["yunet+sface"], facts["faces_lost"]["yunet+sface"]
-    assert f"({faceless} pictures without a face; {lost} faces lost, each counted as -0.052)" in printed
+    assert f"(pictures without a face: {faceless}; faces lost: {lost}, each counted as -0.052)" in printed
     printed = evaluate("vae", "--vae", tiny_model, "--pictures", store, "--size", 32, "--count", 2)
     assert "at 32 px, enlarged from 16 px" in printed
 
@@ -68,7 +68,7 @@ def test_what_a_lost_face_counts_as_is_known_for_measured_judges_alone():
         **{"count": 2, "people": 2, "pictures": "p", "size_px": 64, "enlarged_from_px": [], "means": {}},
         **{"identity": {"new": 0.9}, "faceless": {"new": 0}, "faces_lost": {"new": 1}, "lost_counts_as": {"new": None}},
     }
-    assert "(0 pictures without a face; 1 faces lost, left out: no constants of this judge)" in faces_vae.describe(
+    assert "(pictures without a face: 0; faces lost: 1, left out: no constants of this judge)" in faces_vae.describe(
         facts
     )
 

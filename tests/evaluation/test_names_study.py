@@ -46,6 +46,14 @@ class StandIn:
         (out / "settings.json").write_text(json.dumps({"samples": rows}))
 
 
+@pytest.fixture
+def stand_ins(colour_judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is drawn by a model, and colours are told apart instead of faces."""
+    monkeypatch.setattr(study, "Stages", StandIn)
+    monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
+    monkeypatch.setattr(study, "strangers_percentile", lambda judge, side: -0.06)
+
+
 def test_photos_are_those_kept_out_of_training(album: Path) -> None:
     known = study.unseen_photos(album, 3)
     assert list(known) == ["Ann", "Bo", "Cy"]
@@ -57,12 +65,7 @@ def test_more_people_than_there_are(album: Path) -> None:
         study.unseen_photos(album, 4)
 
 
-def test_known_numbers(
-    album: Path, tmp_path: Path, colour_judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(study, "Stages", StandIn)
-    monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
-    monkeypatch.setattr(study, "strangers_percentile", lambda judge, side: -0.06)
+def test_known_numbers(album: Path, tmp_path: Path, stand_ins: None, capsys: pytest.CaptureFixture[str]) -> None:
     study.run(album, ["colours"], 3, 2, Path("weights/embedded"), tmp_path / "out", document=False)
     scores = np.array(json.loads((tmp_path / "out/colours.json").read_text())["scores"])
     assert scores.tolist() == [[1, 0, 0], [0, 1, 0], [-0.06, -0.06, -0.06]]
@@ -72,11 +75,8 @@ def test_known_numbers(
 
 
 def test_among_people_of_one_sex_only_strangers_are_left_out(
-    album: Path, tmp_path: Path, colour_judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    album: Path, tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(study, "Stages", StandIn)
-    monkeypatch.setattr(study, "load_judge", lambda name: colour_judge)
-    monkeypatch.setattr(study, "strangers_percentile", lambda judge, side: -0.06)
     monkeypatch.setattr(study, "are_men", lambda known: np.array([True, True, False]))
     written: dict[str, str] = {}
     monkeypatch.setattr(study, "replace_section", written.__setitem__)
